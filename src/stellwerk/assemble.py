@@ -1,0 +1,139 @@
+"""The only place that picks concrete classes and fills the ports: store, transport, runtime."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stellwerk import config as settings
+from stellwerk.config import Config
+from stellwerk.engine import apply, tick
+from stellwerk.errors import ConfigError, UnavailableError
+from stellwerk.execute.plain import PlainRuntime
+from stellwerk.execute.process import condition
+from stellwerk.model.messages import Ack, Batch, Holder
+from stellwerk.store.blobs import FolderBlobs
+from stellwerk.store.port import Store
+
+if TYPE_CHECKING:
+    from stellwerk.sdk.runtime import Runtime
+
+
+class InProcess:
+    """Be the transport of a run that has no server: the same `apply`, called here."""
+
+    def __init__(self, store: Store, blobs: FolderBlobs) -> None:
+        self._store = store
+        self._blobs = blobs
+
+    def send(self, batch: Batch) -> Ack:
+        """Apply a batch: see `Transport.send`."""
+        return apply.apply(self._store, [batch])[0]
+
+    def renew(self, holder: Holder) -> int:
+        """Renew the leases of a process: see `Transport.renew`."""
+        return apply.renew(self._store, holder)
+
+    def put_blob(self, digest: bytes, data: bytes) -> None:
+        """Store bytes: see `Transport.put_blob`."""
+        self._blobs.put(digest, data)
+
+    def get_blob(self, digest: bytes) -> bytes:
+        """Fetch bytes: see `Transport.get_blob`."""
+        return self._blobs.get(digest)
+
+
+class Engine:
+    """Hold an open store with its blobs, for commands and for runs without a server."""
+
+    def __init__(self, config: Config, durability: str = "strict") -> None:
+        self.config = config
+        home = prepare_home(config)
+        self.store = open_store(config, home, durability)
+        self.blobs = FolderBlobs(home / "blobs")
+        self.transport = InProcess(self.store, self.blobs)
+
+    def sweep(self) -> list[tuple[str, str]]:
+        """End runs whose owner on this host is gone; return (run name, what happened) of each."""
+        told = []
+        for swept in tick.sweep(self.store, condition):
+            rows = self.store.select("run_by_id", (swept.run_id,))
+            name = str(rows[0][5]) if rows else swept.run_id.hex()
+            told.append((name, f"crashed: {swept.evidence}"))
+        return told
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        self.store.close()
+
+
+def open_engine(config: Config | None = None) -> Engine:
+    """Open the database that the settings name, migrated to the present schema.
+
+    Raises:
+        ConfigError: the home or the database can't be used as it is.
+        UnavailableError: the database can't be reached.
+    """
+    return Engine(config or settings.load())
+
+
+def prepare_home(config: Config) -> Path:
+    """Make the home folder, private to its user.
+
+    Raises:
+        ConfigError: it can't be made, or lies where SQLite is unsafe.
+    """
+    home = Path(config.home)
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if home.stat().st_mode & 0o077 and home.stat().st_uid == os.getuid():
+            home.chmod(0o700)
+    except OSError as problem:
+        raise ConfigError(
+            f"The home folder {home} can't be used: {problem.strerror}.",
+            hint="Set STELLWERK_HOME to a folder that you can write to.",
+        ) from problem
+    return home
+
+
+def open_store(config: Config, home: Path, durability: str) -> Store:
+    """Open SQLite in the home, or what `database_url` names."""
+    url = config.database_url or ""
+    if url.startswith(("postgresql://", "postgres://")):
+        from stellwerk.store.postgres import PostgresStore  # psycopg is an optional extra
+
+        return PostgresStore(url)
+    from stellwerk.store.sqlite import SqliteStore, network_file_system
+
+    path = Path(url.removeprefix("sqlite:///")) if url else home / "stellwerk.db"
+    kind = network_file_system(path.parent)
+    if kind:
+        raise ConfigError(
+            f"{path.parent} lies on a network file system ({kind}), where SQLite's write-ahead log is unsafe.",
+            hint="Set STELLWERK_HOME to a local folder, or STELLWERK_DATABASE_URL to a PostgreSQL database.",
+        )
+    if not path.parent.is_dir():
+        raise UnavailableError(f"The folder {path.parent} of the database does not exist.", hint="Create it first.")
+    return SqliteStore(path, durability)
+
+
+@lru_cache(maxsize=8)
+def _engine(key: tuple[str, ...], durability: str, pid: int) -> Engine:
+    return Engine(settings.load(), durability)
+
+
+def make_runtime() -> Runtime:
+    """Make the runtime that flows and tasks of this process are run by."""
+    config = settings.load()
+    if not config.recording:
+        return PlainRuntime()
+    from stellwerk.execute.runtime import LocalRuntime  # not needed where nothing is recorded
+
+    key = (config.home, config.database_url or "")
+
+    def transport(durability: str) -> InProcess:
+        return _engine(key, "power" if durability == "power" else "strict", os.getpid()).transport
+
+    return LocalRuntime(config, transport)

@@ -1,0 +1,1 @@
+"""The phone line between those who run user code and those who keep the record."""

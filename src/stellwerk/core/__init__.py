@@ -1,0 +1,1 @@
+"""Verbs: what may happen, decided without I/O, clock, randomness or threads."""

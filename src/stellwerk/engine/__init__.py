@@ -1,0 +1,1 @@
+"""Loops round the core: everything that changes state goes through `apply`."""

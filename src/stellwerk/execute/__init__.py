@@ -1,0 +1,1 @@
+"""Hands: where user code runs."""

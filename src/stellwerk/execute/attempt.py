@@ -1,0 +1,126 @@
+"""One attempt: enter user code, leave it, and say how it ended."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from stellwerk.errors import Abandoned, Skip, TaskTimedOut
+from stellwerk.execute.scope import Frame
+from stellwerk.execute.signals import Terminated
+from stellwerk.model.states import Cause
+from stellwerk.sdk.context import current
+from stellwerk.sdk.futures import blocking
+
+
+class Outcome:
+    """Tell how an attempt ended: the attempt's event, where the run goes, and the value or the exception."""
+
+    __slots__ = ("cause", "event", "label", "problem", "then", "value")
+
+    def __init__(self, value: Any = None, problem: BaseException | None = None) -> None:
+        self.value = value
+        self.problem = problem
+        self.event, self.then, self.label, self.cause = "returned", "completed", "", None
+        if problem is not None:
+            self.event, self.then, self.label, self.cause = classify(problem)
+
+    @property
+    def is_stop(self) -> bool:
+        """Say whether the whole process was asked to stop."""
+        return isinstance(self.problem, (KeyboardInterrupt, Terminated, Abandoned))
+
+
+def classify(problem: BaseException) -> tuple[str, str, str, Cause | None]:
+    """Map an exception that left user code to (attempt event, run event, label, cause)."""
+    if isinstance(problem, Skip):
+        return "skipped", "skipped", "", None
+    if isinstance(problem, _OurTimeOut):
+        return "raised", "failed", "TimedOut", Cause("timeout", str(problem.message))
+    if isinstance(problem, SystemExit):
+        return "raised", "failed", "Exited", Cause("exited", f"sys.exit({problem.code!r})")
+    if isinstance(problem, KeyboardInterrupt):
+        return "stopped", "cancelled", "Interrupted", Cause("cancelled", "Ctrl-C")
+    if isinstance(problem, Terminated):
+        return "lost", "crashed", "Interrupted", Cause("signal", str(problem))
+    if type(problem).__name__ == "CancelledError" and type(problem).__module__.startswith("asyncio"):
+        return "stopped", "cancelled", "", Cause("cancelled", "its asyncio task was cancelled")
+    if isinstance(problem, Abandoned):
+        return "lost", "crashed", "OwnerLost", Cause("lease_lost", str(problem))
+    return "raised", "failed", "", Cause("user_error")
+
+
+class _OurTimeOut(TaskTimedOut):
+    """Tell our own time-out from one that user code raised."""
+
+
+_OurTimeOut.__name__ = _OurTimeOut.__qualname__ = "TaskTimedOut"
+_OurTimeOut.__module__ = TaskTimedOut.__module__
+
+
+def timed_out(frame: Frame, seconds: float) -> TaskTimedOut:
+    """Make the exception of an attempt that ran longer than it may."""
+    return _OurTimeOut(f"{frame.name!r} ran longer than its timeout_seconds = {seconds:g}.", seconds=seconds)
+
+
+def call_here(frame: Frame, body: Callable[[], Any], timeout_seconds: float | None) -> Outcome:
+    """Run a sync body and say how it ended; with a time limit it runs in a thread of its own."""
+    if timeout_seconds is not None:
+        return _call_limited(frame, body, timeout_seconds)
+    token = current.set(frame)
+    frame.thread = threading.get_ident()
+    try:
+        return Outcome(body())
+    except BaseException as problem:
+        return Outcome(problem=without_engine(problem))
+    finally:
+        frame.thread = 0
+        current.reset(token)
+
+
+def _call_limited(frame: Frame, body: Callable[[], Any], timeout_seconds: float) -> Outcome:
+    outcomes: list[Outcome] = []
+    done = threading.Lock()
+    done.acquire()
+    worker = getattr(blocking, "worker", None)
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        blocking.worker = worker
+        try:
+            outcomes.append(context.run(call_here, frame, body, None))
+        finally:
+            done.release()
+
+    thread = threading.Thread(target=work, name=f"stellwerk-{frame.name}", daemon=True)
+    thread.start()
+    if done.acquire(timeout=timeout_seconds) and outcomes:
+        return outcomes[0]
+    # The thread is abandoned: it may be in C code that cannot be stopped, so nobody waits for it.
+    stop_thread(thread.ident or 0)
+    return Outcome(problem=timed_out(frame, timeout_seconds))
+
+
+def stop_thread(ident: int) -> None:
+    """Ask Python code in a thread to stop, by raising `Abandoned` in it; code in C is not reached."""
+    if ident:
+        import ctypes  # 10 ms, and rarely needed
+
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Abandoned))
+
+
+def without_engine(problem: BaseException) -> BaseException:
+    # The user's traceback begins at the user's function, not at the engine that called it.
+    trace = problem.__traceback__
+    while trace is not None and trace.tb_next is not None and _is_engine(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return problem.with_traceback(trace)
+
+
+_PACKAGE = __file__.rsplit("execute", 1)[0]
+
+
+def _is_engine(filename: str) -> bool:
+    return filename.startswith(_PACKAGE)

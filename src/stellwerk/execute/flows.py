@@ -1,0 +1,380 @@
+"""Flow runs: a root run opens an owner, a child run shares it; both wait for what they submitted before they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stellwerk.errors import Abandoned, StellwerkError
+from stellwerk.execute import logs, watcher
+from stellwerk.execute.attempt import Outcome, call_here, stop_thread
+from stellwerk.execute.identities import draw, new_id, new_name
+from stellwerk.execute.owner import Owner, now
+from stellwerk.execute.plan import plan_of
+from stellwerk.execute.process import this_process
+from stellwerk.execute.results import clean, describe
+from stellwerk.execute.scope import Frame, Scope, timer
+from stellwerk.execute.signals import Handlers, Terminated, die_of
+from stellwerk.execute.threads import Pool
+from stellwerk.execute.upstream import fill_value
+from stellwerk.model import policy
+from stellwerk.model.messages import Began, Ended, Message, Opening, Submitted
+from stellwerk.model.states import Cause
+from stellwerk.sdk.definition import Definition
+from stellwerk.sdk.flow import Flow
+from stellwerk.sdk.futures import is_future
+from stellwerk.sdk.parameters import jsonable, run_name
+
+if TYPE_CHECKING:
+    from stellwerk.execute.runtime import LocalRuntime
+    from stellwerk.execute.progress import Progress
+
+
+class FlowCall:
+    """Hold one call of a flow, from its checked arguments to its end."""
+
+    def __init__(self, runtime: LocalRuntime, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], parent: Frame | None) -> None:
+        arguments = flow.bind(args, kwargs)
+        if parent is not None:
+            arguments = {name: fill_value(value) for name, value in arguments.items()}
+        if flow.options.validate_parameters:
+            arguments = flow.parameters.validate(arguments, is_future=is_future)
+        self.flow = flow
+        self.arguments = arguments
+        self.root = None if parent is not None else Root(runtime, flow, arguments, flow.options.durability)
+        scope = parent.scope if parent is not None else self._root().scope
+        self.scope = scope
+        template = flow.options.flow_run_name
+        name = new_name() if template is None else clean(run_name(template, arguments))
+        run_id = new_id() if self.root is None else self.root.run_id
+        tags = tuple(sorted({*flow.tags, *(parent.tags if parent else ())}))
+        self.frame = Frame(scope, "flow", run_id, name, flow.name, "", arguments, tags, parent)
+        if flow.options.log_prints is not None:
+            self.frame.print_logs = flow.options.log_prints
+        if parent is None or flow.options.task_runner is not None:
+            size = (flow.options.task_runner.max_workers if flow.options.task_runner else None) or scope.config.max_workers
+            self.frame.pool = Pool(size, f"stellwerk-{name}")
+        if flow.options.retries:
+            self.frame.memo = {}
+
+    def _root(self) -> Root:
+        assert self.root is not None
+        return self.root
+
+    def submit(self) -> None:
+        """Report that the run came into being; a root run is committed before its code begins."""
+        frame = self.frame
+        parent_id = frame.parent.run_id_bytes if isinstance(frame.parent, Frame) else b""
+        frame_message = Submitted(
+            frame.run_id_bytes,
+            now(),
+            "flow",
+            frame.name,
+            frame.flow_name,
+            parent_id=parent_id,
+            code_hash=self.scope.code(self.flow.fn, self.flow.options.version).hash,
+            tags=frame.tags,
+            parameters=jsonable(self.arguments) if self.arguments else b"",
+        )
+        self.scope.open(frame)
+        self.scope.owner.post(frame_message)
+
+    def begin(self) -> Message:
+        """Make the message of an attempt's beginning."""
+        frame = self.frame
+        frame.attempt += 1
+        frame.attempt_running = True
+        frame.calls.clear()
+        frame.names.clear()
+        frame.failed.clear()
+        return Began(frame.run_id_bytes, now(), frame.attempt)
+
+    def body(self) -> Callable[[], Any]:
+        """Return the call of the user's function, followed by the wait for all it submitted."""
+        return lambda: self._finish(self.flow.parameters.call(self.flow.fn, self.arguments))
+
+    def _finish(self, value: Any) -> Any:
+        frame = self.frame
+        while frame.pending:
+            frame.finished.clear()
+            if frame.pending:
+                frame.finished.wait()
+        return self.judge(value)
+
+    def judge(self, value: Any) -> Any:
+        """Return the flow's value once all it submitted has ended.
+
+        Raises:
+            BaseException: the exception of a submitted task that failed and that nobody handled.
+        """
+        value = fill_value(value)
+        failed = self.frame.unhandled()
+        if failed is not None:
+            failed.result()
+        return value
+
+    def end(self, outcome: Outcome, may_retry: bool = True) -> tuple[Message | None, float | None]:
+        """Decide what follows an attempt.
+
+        Returns: the message (None when the run was ended by somebody else) and the seconds until the next attempt.
+        """
+        frame, scope, options = self.frame, self.scope, self.flow.options
+        result = error = None
+        if outcome.problem is None:
+            result = scope.record(frame, outcome.value, options.persist_result)
+        else:
+            error = describe(outcome.problem)
+        frame.attempt_running = False
+        at = now()
+        may_retry = may_retry and outcome.then == "failed" and outcome.label != "Exited"
+        if may_retry and frame.attempt <= options.retries:
+            delay = policy.retry_delay(options.retry_delay_seconds, frame.attempt, None, draw())
+            until = at + int(delay * 1_000_000)
+            message = Ended(
+                frame.run_id_bytes, at, "retried", frame.attempt, "raised", "AwaitingRetry", outcome.cause, error, None, until
+            )
+            return (None if frame.closed else message), delay
+        if not scope.close(frame):
+            return None, None
+        return (
+            Ended(
+                frame.run_id_bytes, at, outcome.then, frame.attempt, outcome.event, outcome.label, outcome.cause, error, result
+            ),
+            None,
+        )
+
+    def leave(self) -> None:
+        """Let go of what the run held."""
+        parent = self.frame.parent
+        if self.frame.pool is not None and not (isinstance(parent, Frame) and parent.pool is self.frame.pool):
+            self.frame.pool.close()
+
+
+class Root:
+    """Hold what a root run has besides its frame: the owner, the signal handlers and the watcher."""
+
+    def __init__(self, runtime: LocalRuntime, definition: Definition, arguments: Mapping[str, Any], durability: str | None) -> None:
+        config = runtime.config
+        self.run_id = new_id()
+        durability = durability or config.durability
+        transport = runtime.transport(durability)
+        opening = Opening(this_process(), plan_of(definition, arguments), config.lease_seconds)
+        self.owner = Owner(transport, self.run_id, opening)
+        self.scope = Scope(self.owner, config, durability, logs.warn)
+        self.is_over = False
+        self._progress: Progress | None = None
+        logs.install(config.log_level)
+        timer.after(config.lease_seconds / 3, self._watch)
+
+    def _watch(self) -> None:
+        if not self.is_over and self.owner.pid == os.getpid():
+            watcher.start(self.scope.config)
+
+    def show(self, title: str) -> None:
+        """Show progress on a terminal, if wanted."""
+        wanted = self.scope.config.progress
+        if wanted == "off" or (wanted == "auto" and not (sys.stderr and sys.stderr.isatty())):
+            return
+        from stellwerk.execute.progress import Progress
+
+        self._progress = Progress(self.scope.tally, title)
+        self._progress.start()
+
+    def finish(self, final: str) -> None:
+        """Send the rest and end the owner's thread."""
+        self.is_over = True
+        if self._progress is not None:
+            self._progress.stop(final)
+        known = self.owner.problem
+        try:
+            self.owner.close()
+        except (StellwerkError, Abandoned):
+            if known is None:
+                raise
+
+    def stop(self, outcome: Outcome) -> None:
+        """End everything in hand, since the process was asked to stop, and say so in the record."""
+        problem = outcome.problem
+        assert problem is not None
+        cause = outcome.cause or Cause("cancelled")
+        threads = {frame.thread for frame in self.scope.frames.values() if frame.thread}
+        for message in self.scope.stop_all(outcome.then, outcome.label, cause, problem):
+            self.owner.post(message)
+        for thread in threads:
+            stop_thread(thread)
+
+
+def run_sync(call: FlowCall) -> Any:
+    """Run a flow in the caller's thread and return its value; raise what it raised."""
+    if call.root is None:
+        return _attempts(call)
+    title = f"{call.frame.name} · {call.flow.name}"
+    with Handlers():
+        call.root.show(title)
+        try:
+            return _attempts(call)
+        except Terminated as problem:
+            _close_root(call, problem)
+            die_of(problem.number)
+            raise
+        finally:
+            _close_root(call, None)
+
+
+def _attempts(call: FlowCall) -> Any:
+    owner = call.scope.owner
+    call.submit()
+    try:
+        while True:
+            owner.commit(call.begin())
+            outcome = call_here(call.frame, call.body(), call.flow.options.timeout_seconds)
+            delay = _end(call, outcome)
+            if delay is None:
+                if outcome.problem is not None:
+                    raise outcome.problem
+                return outcome.value
+            time.sleep(delay)
+    finally:
+        call.leave()
+
+
+def _end(call: FlowCall, outcome: Outcome) -> float | None:
+    if outcome.problem is not None:
+        _let_go(call, outcome)
+    message, delay = call.end(outcome)
+    if message is not None:
+        if isinstance(outcome.problem, Abandoned):
+            raise outcome.problem
+        call.scope.owner.commit(message)
+    return delay
+
+
+def _let_go(call: FlowCall, outcome: Outcome) -> None:
+    # A stop ends everything in hand; a failed flow still waits for what it submitted, so that nothing of it runs on.
+    if outcome.is_stop and call.root is not None:
+        own = call.scope.frames.pop(call.frame.run_id_bytes, None)
+        call.root.stop(outcome)
+        if own is not None:
+            call.scope.open(own)
+        return
+    if outcome.is_stop or outcome.label == "TimedOut":
+        return
+    for future in list(call.frame.pending):
+        future.wait()
+
+
+def _close_root(call: FlowCall, problem: BaseException | None) -> None:
+    if call.root is None or call.root.is_over:
+        return
+    call.root.finish(f"{call.frame.name} · {call.flow.name}")
+
+
+async def run_async(call: FlowCall) -> Any:
+    """Run an async flow on the running loop and return its value; raise what it raised."""
+    import asyncio
+    import threading
+
+    from stellwerk.execute.asynchronous import call_async, committed, wait_for_future
+
+    call.frame.loop = asyncio.get_running_loop()
+    call.frame.thread = threading.get_ident()
+    owner, frame = call.scope.owner, call.frame
+
+    async def body() -> Any:
+        value = await call.flow.parameters.call(call.flow.fn, call.arguments)
+        while frame.pending:
+            for future in list(frame.pending):
+                await wait_for_future(future)
+        return call.judge(value)
+
+    if call.root is not None:
+        call.root.show(f"{frame.name} · {call.flow.name}")
+    try:
+        call.submit()
+        while True:
+            await committed(owner, call.begin())
+            outcome = await call_async(frame, body, call.flow.options.timeout_seconds)
+            if outcome.problem is not None and not outcome.is_stop and outcome.then == "failed":
+                for future in list(frame.pending):
+                    await wait_for_future(future)
+            elif outcome.problem is not None:
+                _let_go(call, outcome)
+            message, delay = call.end(outcome)
+            if message is not None:
+                owner.commit(message)
+            if delay is None:
+                if outcome.problem is not None:
+                    raise outcome.problem
+                return outcome.value
+            await asyncio.sleep(delay)
+    finally:
+        call.leave()
+        _close_root(call, None)
+
+
+def iterate(call: FlowCall) -> Iterator[Any]:
+    """Run a generator flow: it goes on as far as its items are asked for."""
+    owner, frame = call.scope.owner, call.frame
+    call.submit()
+    outcome = Outcome(None)
+    count = 0
+    try:
+        owner.commit(call.begin())
+        generator = call.flow.parameters.call(call.flow.fn, call.arguments)
+        while True:
+            outcome = call_here(frame, lambda: next(generator), None)
+            if outcome.problem is not None:
+                break
+            count += 1
+            try:
+                yield outcome.value
+            except GeneratorExit:
+                generator.close()
+                outcome = Outcome(None)
+                raise
+        if isinstance(outcome.problem, StopIteration):
+            value = outcome.problem.value
+            outcome = call_here(frame, lambda: call._finish(value), None)
+        if outcome.problem is not None:
+            raise outcome.problem
+        return outcome.value
+    finally:
+        _end_iteration(call, outcome)
+
+
+async def iterate_async(call: FlowCall) -> AsyncIterator[Any]:
+    """Run an async generator flow: it goes on as far as its items are asked for."""
+    import asyncio
+
+    from stellwerk.execute.asynchronous import call_async, committed
+
+    frame = call.frame
+    frame.loop = asyncio.get_running_loop()
+    call.submit()
+    outcome = Outcome(None)
+    try:
+        await committed(call.scope.owner, call.begin())
+        generator = call.flow.parameters.call(call.flow.fn, call.arguments)
+        while True:
+            step: Callable[[], Awaitable[Any]] = generator.__anext__
+            outcome = await call_async(frame, step, None)
+            if outcome.problem is not None:
+                break
+            yield outcome.value
+        if isinstance(outcome.problem, StopAsyncIteration):
+            outcome = Outcome(None)
+        if outcome.problem is not None:
+            raise outcome.problem
+    finally:
+        _end_iteration(call, outcome)
+
+
+def _end_iteration(call: FlowCall, outcome: Outcome) -> None:
+    message, _ = call.end(outcome, may_retry=False)
+    if message is not None:
+        call.scope.owner.commit(message)
+    call.leave()
+    _close_root(call, None)

@@ -1,0 +1,194 @@
+"""The owner: reports what happens in this process's runs, in order, and knows when it is committed.
+
+Theory of operation: messages gather in a buffer. Whoever needs one committed becomes the writer: it takes the flush
+lock, sends everything gathered as the next batch, and by the time the next waiter gets the lock its own message has
+usually gone along (group commit without a hand-off to another thread). Messages nobody waits for (a beginning, a log
+line, a completion with a callback) are sent by a background thread within `LINGER_SECONDS`. When the buffer is full,
+the one who adds to it sends it: work is slowed, nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from stellwerk.client.transport import Transport
+from stellwerk.errors import Abandoned, InternalError, StaleFence, StellwerkError, UnavailableError
+from stellwerk.execute.signals import shield
+from stellwerk.model.messages import Batch, Logged, Message, Opening
+
+LINGER_SECONDS = 0.02
+FULL = 5_000  # messages, or log lines, at which the one who adds must send
+Line = tuple[int, bytes, int, int, int, str, str]
+
+
+class Owner:
+    """Report the runs of one root run to whoever keeps the record."""
+
+    def __init__(self, transport: Transport, root_id: bytes, opening: Opening, fence: int = 1) -> None:
+        self.root_id = root_id
+        self.transport = transport
+        self.pid = os.getpid()
+        self._fence = fence
+        self._seq = 0
+        self._opening: Opening | None = opening
+        self._messages: list[Message] = []
+        self._callbacks: list[Callable[[], None]] = []
+        self._lines: list[Line] = []
+        self._line_number = 0
+        self._added = 0
+        self._committed = 0
+        self._add_lock = threading.Lock()
+        self._flush_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._problem: StellwerkError | None = None
+        self._thread: threading.Thread | None = None
+
+    def post(self, message: Message, callback: Callable[[], None] | None = None) -> int:
+        """Add a message that is sent soon; `callback` runs after its commit, on the thread that committed it.
+
+        Returns: a ticket for `wait`.
+        """
+        self.check()
+        with self._add_lock:
+            self._messages.append(message)
+            if callback is not None:
+                self._callbacks.append(callback)
+            self._added = ticket = self._added + 1
+        if callback is not None:
+            self._wake.set()
+        if self._thread is None:
+            self._start()
+        if len(self._messages) >= FULL:
+            self.flush()
+        return ticket
+
+    def commit(self, *messages: Message) -> None:
+        """Add messages and return when they are committed.
+
+        Raises:
+            UnavailableError: they could not be written.
+            Abandoned: the run is no longer ours; the caller must stop.
+        """
+        with shield:
+            with self._add_lock:
+                self._messages.extend(messages)
+                self._added = ticket = self._added + len(messages)
+            self._flush_until(ticket)
+
+    def log(self, run_id: bytes, attempt: int, at: int, level: int, logger: str, message: str) -> None:
+        """Add a log line; when too many wait, send them first, so that the one who logs is slowed."""
+        with self._add_lock:
+            self._line_number += 1
+            self._lines.append((self._line_number, run_id, attempt, at, level, logger, message))
+            full = len(self._lines) >= FULL
+        if full:
+            self.flush()
+        elif self._thread is None:
+            self._start()
+
+    def flush(self) -> None:
+        """Send all that has gathered and wait for its commit."""
+        with shield:
+            self._flush_until(self._added, force=True)
+
+    def close(self) -> None:
+        """Send the rest and end the background thread."""
+        try:
+            self.flush()
+        finally:
+            self._closed = True
+            self._wake.set()
+
+    def check(self) -> None:
+        """Raise why nothing more can be recorded, if so."""
+        if self._problem is not None:
+            raise self._problem_to_raise()
+
+    @property
+    def problem(self) -> StellwerkError | None:
+        """Tell why nothing more can be recorded, if so."""
+        return self._problem
+
+    def _flush_until(self, ticket: int, force: bool = False) -> None:
+        callbacks: list[Callable[[], None]] = []
+        with self._flush_lock:
+            if force or self._committed < ticket:
+                callbacks = self._send()
+        for callback in callbacks:
+            callback()
+
+    def _send(self) -> list[Callable[[], None]]:
+        self.check()
+        with self._add_lock:
+            messages, self._messages = self._messages, []
+            callbacks, self._callbacks = self._callbacks, []
+            lines, self._lines = self._lines, []
+            added = self._added
+        if lines:
+            messages.append(Logged(lines))
+        if not messages and self._opening is None:
+            return callbacks
+        batch = Batch(self.root_id, self._fence, self._seq + 1, messages, self._opening)
+        try:
+            ack = self.transport.send(batch)
+        except UnavailableError as problem:
+            self._give_up(problem, callbacks)
+            raise
+        if ack.code:
+            error = StaleFence if ack.code == "stale_fence" else InternalError
+            self._give_up(error(ack.reason, hint="Another process took this run over, or closed it."), callbacks)
+            raise self._problem_to_raise()
+        self._seq += 1
+        self._opening = None
+        self._committed = added
+        return callbacks
+
+    def _give_up(self, problem: StellwerkError, callbacks: list[Callable[[], None]]) -> None:
+        with self._add_lock:
+            self._problem = problem
+            self._callbacks = callbacks + self._callbacks
+        self._wake.set()
+
+    def _problem_to_raise(self) -> BaseException:
+        problem = self._problem
+        if isinstance(problem, StaleFence):
+            return Abandoned(str(problem))
+        assert problem is not None
+        return problem
+
+    def _start(self) -> None:
+        with self._add_lock:
+            if self._thread is not None or self._closed:
+                return
+            self._thread = threading.Thread(target=self._work, name="stellwerk-writer", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while not self._closed:
+            if not self._wake.wait(LINGER_SECONDS):
+                if not self._messages and not self._lines:
+                    continue
+            self._wake.clear()
+            try:
+                self._flush_until(self._added, force=True)
+            except (StellwerkError, Abandoned):
+                # Kept in `problem` for whoever waits next; those who wait for a callback look there.
+                pass
+            if self._problem is not None:
+                self._run_callbacks()
+                return
+
+    def _run_callbacks(self) -> None:
+        with self._add_lock:
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+def now() -> int:
+    """Give the time in microseconds since the Unix epoch, UTC."""
+    return time.time_ns() // 1000

@@ -1,0 +1,88 @@
+"""Signals: Ctrl-C, SIGTERM and SIGHUP while a flow runs in the main thread.
+
+A signal may arrive between any two steps of Python code. While the engine's own bookkeeping runs in the main thread
+(`with shield`), it is put off until that is done; in user code it is raised at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+_main = threading.main_thread().ident
+
+
+class Terminated(BaseException):
+    """Raised in the main thread when SIGTERM or SIGHUP arrives during a flow run."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class _Shield:
+    """Put signals off while the main thread is inside; a no-op in other threads. Re-entrant."""
+
+    __slots__ = ("depth", "pending")
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.pending = 0
+
+    def __enter__(self) -> None:
+        if threading.get_ident() == _main:
+            self.depth += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if threading.get_ident() == _main:
+            self.depth -= 1
+            if self.pending and not self.depth:
+                number, self.pending = self.pending, 0
+                _raise(number)
+
+
+shield = _Shield()
+
+
+def _raise(number: int) -> None:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise Terminated(number)
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    if shield.depth:
+        shield.pending = number
+    else:
+        _raise(number)
+
+
+class Handlers:
+    """Install our handlers for the time of a root run in the main thread, where the user has none of their own."""
+
+    def __init__(self) -> None:
+        self._old: dict[int, Any] = {}
+
+    def __enter__(self) -> Handlers:
+        if threading.get_ident() == _main:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                old = signal.getsignal(number)
+                if old in (signal.SIG_DFL, signal.default_int_handler):
+                    self._old[number] = signal.signal(number, _handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, old in self._old.items():
+            signal.signal(number, old)
+        self._old.clear()
+
+
+def die_of(number: int) -> None:
+    """End this process by a signal's default action, so that its parent sees the truth (143 for SIGTERM)."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

@@ -1,0 +1,454 @@
+"""Task calls: from the arguments of a call to its recorded end.
+
+A call is a `Frame` of its own. Called directly, it runs in the caller's thread; submitted, on the flow's pool; an async
+task runs on an event loop. The steps are the same: submitted, begun, ended (or begun again after a delay).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from stellwerk.errors import Abandoned, RunCrashed, Skip
+from stellwerk.execute.attempt import Outcome, call_here
+from stellwerk.execute.identities import draw, new_id
+from stellwerk.execute.owner import now
+from stellwerk.execute.results import clean, describe
+from stellwerk.execute.scope import Frame
+from stellwerk.execute.upstream import Upstream, fill, find, upstream_failed
+from stellwerk.model import policy
+from stellwerk.model.messages import Began, Ended, Granted, Message, Result, Submitted, Yielded
+from stellwerk.model.states import Error, State
+from stellwerk.sdk import fingerprint
+from stellwerk.sdk.futures import Future
+from stellwerk.sdk.parameters import jsonable, run_name
+from stellwerk.sdk.task import Task
+
+QUICK_SECONDS = 0.005
+"""A task that took less, last time, is reported as begun together with its end; others before they begin."""
+_MISSING = object()
+
+
+class Call(Frame):
+    """Hold one call of a task."""
+
+    __slots__ = ("arguments", "call_key", "is_decided", "n", "task", "upstream")
+
+    def __init__(self, task: Task[..., Any], arguments: dict[str, Any], parent: Frame, upstream: Upstream | None) -> None:
+        number = parent.count_name(task.name)
+        template = task.options.task_run_name
+        name = f"{task.name}-{number}" if template is None else run_name(template, arguments)
+        tags = tuple(sorted({*parent.tags, *task.tags})) if task.tags else parent.tags
+        super().__init__(
+            parent.scope, "task", new_id(), clean(name), parent.flow_name, task.name, arguments, tags, parent
+        )
+        if task.options.log_prints is not None:
+            self.print_logs = task.options.log_prints
+        self.task = task
+        self.arguments = arguments
+        self.upstream = upstream
+        self.is_decided = False
+        code = parent.scope.code(task.fn, task.options.version)
+        self.call_key = _call_key(self, code.hash)
+        self.n = parent.count_key(self.call_key) if self.call_key else 0
+
+    def submitted(self) -> Submitted:
+        """Make the message that brings the run into being."""
+        parent, options = self.parent, self.task.options
+        assert isinstance(parent, Frame)
+        upstream = self.upstream
+        return Submitted(
+            self.run_id_bytes,
+            now(),
+            "task",
+            self.name,
+            self.flow_name,
+            self.task_name,
+            parent.run_id_bytes,
+            self.call_key,
+            self.n,
+            self.scope.code(self.task.fn, options.version).hash,
+            self.tags,
+            _parameters(self.arguments),
+            tuple(future.run_id_bytes for future in upstream.futures()) if upstream else (),
+            upstream is None,
+        )
+
+    def body(self) -> Callable[[], Any]:
+        """Return the call of the user's function, with values in the place of futures."""
+        arguments = self.arguments
+        if self.upstream is not None:
+            arguments = fill(arguments, self.task.options.run_when != "all_succeeded")
+        fn, parameters = self.task.fn, self.task.parameters
+        if self.task.is_generator:
+            return lambda: list(parameters.call(fn, arguments))
+        return lambda: parameters.call(fn, arguments)
+
+
+def make(
+    task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], parent: Frame, wait_for: Iterable[Any] | None
+) -> Call:
+    """Make a call, its key and its name; nothing is recorded yet.
+
+    Raises:
+        ParameterError: the arguments do not fit.
+    """
+    arguments = task.bind(args, kwargs)
+    return Call(task, arguments, parent, find(arguments, wait_for))
+
+
+def submit_message(call: Call) -> None:
+    """Report that a call came into being."""
+    call.scope.open(call)
+    call.scope.tally.move(call.task_name, "", "pending")
+    call.scope.owner.post(call.submitted())
+
+
+def remembered(call: Call) -> Any:
+    """Return what an equal call gave in an earlier attempt of the flow; `is_missing` tells that there is none."""
+    parent = call.parent
+    assert isinstance(parent, Frame)
+    if parent.memo is None or not call.call_key:
+        return _MISSING
+    return parent.memo.get((call.call_key, call.n), _MISSING)
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether `remembered` found nothing."""
+    return value is _MISSING
+
+
+def run_here(call: Call) -> Any:
+    """Run a call in the caller's thread; raise what it raised."""
+    value = remembered(call)
+    if value is not _MISSING:
+        return value
+    if call.upstream is not None:
+        for future in call.upstream.futures():
+            future.wait()
+    submit_message(call)
+    closed = close_undecided(call)
+    if closed is not None:
+        call.scope.owner.commit(closed.message)
+        raise closed.error
+    while True:
+        begin(call)
+        started = time.perf_counter()
+        outcome = call_here(call, call.body(), call.task.options.timeout_seconds)
+        call.scope.durations[call.task_name] = time.perf_counter() - started
+        ending = end(call, outcome)
+        if ending.is_void:
+            raise Abandoned("This run was ended by somebody else.") from outcome.problem
+        if outcome.is_stop or call.scope.is_relaxed:
+            call.scope.owner.post(ending.message)
+        else:
+            call.scope.owner.commit(ending.message)
+        if ending.delay_seconds is None:
+            if outcome.problem is not None:
+                raise outcome.problem
+            return outcome.value
+        time.sleep(ending.delay_seconds)
+
+
+def start(call: Call, launch: Callable[[Call], None]) -> Future[Any]:
+    """Submit a call; `launch` is called once it may run.
+
+    Returns: its future, settled after its end was committed.
+    """
+    future: Future[Any] = Future(call.run_id_bytes, call.name, call.task_name, call.call_key and _keyed(call))
+    call.future = future
+    value = remembered(call)
+    if value is not _MISSING:
+        future.settle(State("completed", "Cached"), value)
+        return future
+    parent = call.parent
+    assert isinstance(parent, Frame)
+    parent.add(future)
+    submit_message(call)
+    if call.upstream is None:
+        launch(call)
+        return future
+    future.upstream = tuple(call.upstream.futures())
+    for above in future.upstream:
+        above.add_done_callback(lambda _: decide(call, launch))
+    return future
+
+
+def decide(call: Call, launch: Callable[[Call], None]) -> None:
+    """See whether a waiting call may run by now, or never will."""
+    assert call.upstream is not None
+    if call.is_decided or call.upstream.decide(call.task.options.run_when) == "wait":
+        return
+    call.is_decided = True
+    closed = close_undecided(call)
+    if closed is None:
+        call.scope.owner.post(Granted(call.run_id_bytes, now()))
+        launch(call)
+        return
+    future = call.future
+    assert future is not None
+    call.scope.owner.post(closed.message, partial(future.settle, closed.state, None, closed.error))
+
+
+class Closed:
+    """Hold the end of a call that never began."""
+
+    __slots__ = ("error", "message", "state")
+
+    def __init__(self, message: Message, state: State, error: BaseException) -> None:
+        self.message = message
+        self.state = state
+        self.error = error
+
+
+def close_undecided(call: Call) -> Closed | None:
+    """End a call whose upstream keeps it from running; None when it may run."""
+    upstream, options = call.upstream, call.task.options
+    if upstream is None:
+        return None
+    decision = upstream.decide(options.run_when)
+    if decision == "run":
+        if options.run_when != "all_succeeded":
+            for future in upstream.futures():
+                if future.done():
+                    future.handle()
+        for future, is_allowed in upstream.arguments:
+            if is_allowed:
+                future.handle()
+        return None
+    call.scope.close(call)
+    if decision == "upstream_failed":
+        error: BaseException = upstream_failed(call.name, upstream)
+        told = describe(error)
+        call.scope.tally.move(call.task_name, "pending", "failed")
+        message = Ended(call.run_id_bytes, now(), "failed", label="UpstreamFailed", error=told)
+        return Closed(message, State("failed", "UpstreamFailed", None, told), error)
+    is_skipped = options.run_when == "all_succeeded"
+    label = "UpstreamSkipped" if is_skipped else "ConditionUnmet"
+    reason = "a task it needs was skipped" if is_skipped else f"its run_when={options.run_when!r} can no longer hold"
+    error = Skip(f"{call.name!r} was skipped: {reason}.")
+    call.scope.tally.move(call.task_name, "pending", "skipped")
+    message = Ended(call.run_id_bytes, now(), "skipped", label=label)
+    return Closed(message, State("skipped", label), error)
+
+
+def run_job(call: Call, launch_later: Callable[[Call, float], None], flush_when: Callable[[], bool]) -> None:
+    """Run one attempt of a submitted call on a pool thread. Never raises."""
+    if call.closed:
+        return
+    scope = call.scope
+    try:
+        begin(call)
+        started = time.perf_counter()
+        outcome = call_here(call, call.body(), call.task.options.timeout_seconds)
+        scope.durations[call.task_name] = time.perf_counter() - started
+        settle(call, outcome, launch_later)
+        if flush_when():
+            scope.owner.flush()
+    except BaseException as problem:
+        fail(call, problem)
+
+
+def settle(call: Call, outcome: Outcome, launch_later: Callable[[Call, float], None]) -> None:
+    """Report the end of a submitted call's attempt, and resolve its future once that is committed."""
+    future, scope = call.future, call.scope
+    assert future is not None
+    ending = end(call, outcome)
+    if ending.is_void:
+        return
+    if ending.delay_seconds is not None:
+        future.note(ending.state)
+        scope.owner.post(ending.message)
+        launch_later(call, ending.delay_seconds)
+        return
+    if scope.is_relaxed:
+        scope.owner.post(ending.message)
+        future.settle(ending.state, outcome.value, outcome.problem)
+        return
+    scope.owner.post(ending.message, partial(_resolve, call, ending.state, outcome))
+
+
+def _resolve(call: Call, state: State, outcome: Outcome) -> None:
+    future, problem = call.future, call.scope.owner.problem
+    assert future is not None
+    if problem is not None:
+        future.settle(State("crashed"), None, problem)
+    else:
+        future.settle(state, outcome.value, outcome.problem)
+
+
+def fail(call: Call, problem: BaseException) -> None:
+    """Resolve a call that the engine itself could not carry through: nothing can be recorded any more."""
+    call.scope.close(call)
+    if call.future is not None:
+        error = problem if not isinstance(problem, Abandoned) else RunCrashed(str(problem))
+        call.future.settle(State("crashed"), None, error)
+
+
+def begin(call: Call, commit: Callable[[Message], None] | None = None) -> None:
+    """Report that an attempt enters user code: before it does, unless the task is known to be quick."""
+    scope = call.scope
+    call.attempt += 1
+    call.attempt_running = True
+    scope.tally.move(call.task_name, "pending", "running")
+    message = Began(call.run_id_bytes, now(), call.attempt)
+    if scope.is_relaxed or scope.durations.get(call.task_name, QUICK_SECONDS) < QUICK_SECONDS:
+        scope.owner.post(message)
+    else:
+        (commit or scope.owner.commit)(message)
+
+
+class Ending:
+    """Hold the message of an attempt's end, the state it leads to, and how long to wait for the next one, if any."""
+
+    __slots__ = ("delay_seconds", "is_void", "message", "state")
+
+    def __init__(self, message: Message, state: State, delay_seconds: float | None, is_void: bool = False) -> None:
+        self.message = message
+        self.state = state
+        self.delay_seconds = delay_seconds
+        self.is_void = is_void
+
+
+def end(call: Call, outcome: Outcome, may_retry: bool = True) -> Ending:
+    """Decide what follows an attempt: the end, or another attempt."""
+    scope, options = call.scope, call.task.options
+    result: Result | None = None
+    error: Error | None = None
+    if outcome.problem is None:
+        try:
+            result = scope.record(call, outcome.value, options.persist_result)
+        except Exception as problem:
+            outcome = _replace(outcome, problem)
+    if outcome.problem is not None:
+        error = describe(outcome.problem)
+    at = now()
+    call.attempt_running = False
+    if may_retry and outcome.then == "failed" and outcome.label != "Exited":
+        delay = retry_delay(call, outcome, error)
+        if delay is not None:
+            until = at + int(delay * 1_000_000)
+            scope.tally.move(call.task_name, "running", "pending")
+            message = Ended(
+                call.run_id_bytes, at, "retried", call.attempt, "raised", "AwaitingRetry", outcome.cause, error, None, until
+            )
+            return Ending(message, State("scheduled", "AwaitingRetry", outcome.cause, error), delay, call.closed)
+    is_void = not scope.close(call)
+    scope.tally.move(call.task_name, "running", outcome.then)
+    if outcome.then == "completed":
+        parent = call.parent
+        if isinstance(parent, Frame) and parent.memo is not None and call.call_key:
+            parent.memo[call.call_key, call.n] = outcome.value
+    message = Ended(
+        call.run_id_bytes, at, outcome.then, call.attempt, outcome.event, outcome.label, outcome.cause, error, result
+    )
+    return Ending(message, State(outcome.then, outcome.label, outcome.cause, error), None, is_void)
+
+
+def _replace(outcome: Outcome, problem: Exception) -> Outcome:
+    failed = Outcome(problem=problem)
+    outcome.value, outcome.problem = None, problem
+    outcome.event, outcome.then, outcome.label, outcome.cause = failed.event, failed.then, failed.label, failed.cause
+    return outcome
+
+
+def retry_delay(call: Call, outcome: Outcome, error: Error | None) -> float | None:
+    """Return the seconds until the next attempt, or None when there is none."""
+    options = call.task.options
+    if call.attempt > options.retries:
+        return None
+    condition = options.retry_condition_fn
+    if condition is not None:
+        state = State("failed", outcome.label, outcome.cause, error)
+        try:
+            if not condition(call.task, call, state):
+                return None
+        except Exception as problem:
+            call.scope.warn_once(
+                call, f"retry_condition_fn of task {call.task_name!r} raised {type(problem).__name__}: {problem}; no retry."
+            )
+            return None
+    try:
+        return policy.retry_delay(options.retry_delay_seconds, call.attempt, options.retry_jitter_factor, draw())
+    except Exception as problem:
+        call.scope.warn_once(call, f"retry_delay_seconds of task {call.task_name!r} failed: {problem}; no retry.")
+        return None
+
+
+def iterate(call: Call) -> Iterator[Any]:
+    """Run a generator task that was called directly: its items are recorded as they are handed out."""
+    submit_message(call)
+    begin(call)
+    owner, scope = call.scope.owner, call.scope
+    parameters = call.task.parameters
+    arguments = call.arguments if call.upstream is None else fill(call.arguments, False)
+    generator = parameters.call(call.task.fn, arguments)
+    index = 0
+    try:
+        while True:
+            outcome = call_here(call, lambda: next(generator), None)
+            if isinstance(outcome.problem, StopIteration):
+                outcome = Outcome(outcome.problem.value)
+                break
+            if outcome.problem is not None:
+                break
+            result = scope.record(call, outcome.value, call.task.options.persist_result)
+            if result is not None:
+                owner.post(Yielded(call.run_id_bytes, now(), index, result))
+            index += 1
+            yield outcome.value
+    except GeneratorExit:
+        generator.close()
+        ending = end(call, Outcome(None))
+        if not ending.is_void:
+            owner.commit(ending.message)
+        raise
+    # Items were handed out already: a second try would hand them out again.
+    ending = end(call, outcome, may_retry=False)
+    if not ending.is_void:
+        owner.commit(ending.message)
+    if outcome.problem is not None:
+        raise outcome.problem
+    return outcome.value
+
+
+def _call_key(call: Call, code_hash: bytes) -> bytes:
+    task = call.task
+    key = task.options.key
+    if key is None:
+        inputs = fingerprint.call_inputs(call.arguments)
+        if inputs is None:
+            culprit = next(
+                (f"{name}={kind}" for name, value in call.arguments.items() if (kind := fingerprint.obstacle(value))), "?"
+            )
+            call.scope.warn_once(
+                call,
+                f"Calls of task {task.name!r} can't be recognised again on resume, because of the argument {culprit}. "
+                "They will run again; give the task key=… if something else identifies the call.",
+            )
+            return b""
+    else:
+        chosen = task.parameters.call(key, call.arguments) if callable(key) else key
+        inputs = fingerprint.fingerprint(chosen)
+        if inputs is None:
+            return b""
+    return fingerprint.combine({"task": task.name.encode(), "code": code_hash, "inputs": inputs})
+
+
+def _keyed(call: Call) -> bytes:
+    return call.call_key + call.n.to_bytes(4, "big")
+
+
+def _parameters(arguments: dict[str, Any]) -> bytes:
+    return jsonable({name: _named(value) for name, value in arguments.items()}) if arguments else b""
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, Future):
+        return f"<result of {value.name}>"
+    return value
+
+
+fingerprint.register(Future, lambda future: future.call_key or None)

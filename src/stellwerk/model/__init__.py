@@ -1,0 +1,1 @@
+"""Nouns: what the house talks about. No I/O, no clock, no threads."""

@@ -1,0 +1,1 @@
+"""What a user's file imports: definitions, futures and the port to whoever runs them."""

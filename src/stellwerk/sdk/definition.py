@@ -1,0 +1,105 @@
+"""What tasks and flows have in common: a function, its kind, its parameters and its options."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from types import CodeType
+from typing import Any
+
+from stellwerk.errors import DefinitionError
+from stellwerk.sdk.parameters import Parameters
+
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # inspect.CO_…, without importing inspect
+
+
+class Definition:
+    """Hold a decorated function. Never copied by hand: `with_options` and method binding make new ones."""
+
+    fn: Callable[..., Any]
+    name: str
+    tags: tuple[str, ...]
+    _bound: tuple[Any, ...] = ()
+
+    def _define(self, fn: Callable[..., Any], what: str, name: str | None, tags: Iterable[str]) -> None:
+        if isinstance(fn, Definition):
+            raise DefinitionError(
+                f"{fn.name!r} is decorated already.", hint=f"Keep one of the decorators; for options, use {what}(…)."
+            )
+        if isinstance(fn, (staticmethod, classmethod)):
+            kind = type(fn).__name__
+            raise DefinitionError(
+                f"@{what} stands above @{kind}.", hint=f"Swap them: @{kind} first, @{what} directly above `def`."
+            )
+        if not callable(fn):
+            raise DefinitionError(f"@{what} needs a function, not {type(fn).__name__} {fn!r}.")
+        self.fn = fn
+        self.name = name or getattr(fn, "__name__", type(fn).__name__)
+        if not isinstance(self.name, str):
+            raise DefinitionError(f"name={name!r} of {what} must be text.")
+        if isinstance(tags, str):
+            raise DefinitionError(f"tags={tags!r} of {what} {self.name!r} must be a list of texts.", hint="Write [...].")
+        self.tags = tuple(sorted({str(tag) for tag in tags}))
+        functools.update_wrapper(self, fn)  # type: ignore[arg-type]
+        flags = _flags(fn)
+        self.is_async = bool(flags & _COROUTINE)
+        self.is_generator = bool(flags & _GENERATOR)
+        self.is_async_generator = bool(flags & _ASYNC_GENERATOR)
+
+    @functools.cached_property
+    def parameters(self) -> Parameters:
+        """Return the function's parameters, read at the first call."""
+        return Parameters(self.fn, self.name)
+
+    def bound_to(self, instance: object) -> Any:
+        """Return this definition as a method of an instance; the instance is then the first argument."""
+        bound = object.__new__(type(self))
+        # Read before copying, so that it is shared by all instances.
+        _ = self.parameters
+        bound.__dict__.update(self.__dict__)
+        bound._bound = (instance,)
+        return bound
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by parameter, defaults filled in.
+
+        Raises:
+            ParameterError: they do not fit.
+        """
+        return self.parameters.bind(self._bound + args if self._bound else args, kwargs)
+
+
+def checked_text(what: str, name: str, value: object) -> str:
+    """Check that an option is text.
+
+    Raises:
+        DefinitionError: it is not.
+    """
+    if not isinstance(value, str):
+        raise DefinitionError(f"{name}={value!r} of {what} must be text.")
+    return value
+
+
+def checked_seconds(what: str, name: str, value: object) -> float | None:
+    """Check that an option is a positive number of seconds, or None.
+
+    Raises:
+        DefinitionError: it is neither.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise DefinitionError(f"{name}={value!r} of {what} must be a number of seconds above 0.")
+    return float(value)
+
+
+def _flags(fn: Any) -> int:
+    while not isinstance(getattr(fn, "__code__", None), CodeType):
+        inner = getattr(fn, "func", None) or getattr(fn, "__func__", None)
+        if inner is None:
+            inner = getattr(type(fn), "__call__", None)
+            if not isinstance(getattr(inner, "__code__", None), CodeType):
+                return 0
+        fn = inner
+    flags: int = fn.__code__.co_flags
+    return flags

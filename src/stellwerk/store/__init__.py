@@ -1,0 +1,1 @@
+"""Rows. The only room that speaks SQL."""

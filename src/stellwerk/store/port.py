@@ -1,0 +1,144 @@
+"""The port of the store, and what both databases share.
+
+Theory of operation: one writer a process. `write()` opens a short transaction that holds the database's write lock;
+inside it the hallway reads what it decides on, so no decision rests on something another process may have changed.
+Readers use connections of their own and never wait for the writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import msgspec
+
+from stellwerk.model.messages import Batch, Opening
+from stellwerk.model.records import CHANGING, Changes, Known, RunRecord
+
+Row = tuple[Any, ...]
+CHUNK = 500  # parameters in one list; SQLite allows 32,766 and Postgres 65,535 in a statement
+SCHEMA_VERSION = 1
+
+_changing = CHANGING
+
+
+class Transaction:
+    """Write inside one transaction. Made by `Store.write`; not kept beyond it."""
+
+    def __init__(
+        self,
+        sql: dict[str, str],
+        execute: Callable[[str, Sequence[Any]], Any],
+        executemany: Callable[[str, Sequence[Sequence[Any]]], Any],
+    ) -> None:
+        self._sql = sql
+        self._execute = execute
+        self._executemany = executemany
+
+    def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
+        """Run a named statement that reads; `listed` fills its `(??)`."""
+        rows: list[Row] = self._execute(expand(self._sql[name], len(listed)), [*parameters, *listed]).fetchall()
+        return rows
+
+    def change(self, name: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a named statement that writes; return how many rows it changed."""
+        count: int = self._execute(self._sql[name], parameters).rowcount
+        return count
+
+    def open_lease(self, root_id: bytes, fence: int, opening: Opening) -> None:
+        """Open the lease of a root run; a second opening changes nothing."""
+        holder = opening.holder
+        parameters = (root_id, fence, 0, opening.lease_seconds, holder.host, holder.boot_id, holder.pid, holder.started)
+        self._execute(self._sql["lease_open"], parameters)
+
+    def advance(self, batch: Batch) -> str:
+        """Compare fence and seq and step on, in one statement.
+
+        Returns: "next" when the batch is to be applied, "applied" when it was before, "stale" when the sender no
+        longer owns the run or has left a gap.
+        """
+        parameters = (batch.seq, batch.root_id, batch.fence, batch.seq - 1)
+        if self._execute(self._sql["lease_advance"], parameters).rowcount == 1:
+            return "next"
+        return self.seen(batch)
+
+    def seen(self, batch: Batch) -> str:
+        """Tell what `advance` would say of a batch, changing nothing."""
+        row = self._execute(self._sql["lease_look"], (batch.root_id,)).fetchone()
+        if not row or row[0] != batch.fence or row[1] < batch.seq - 1:
+            return "stale"
+        return "applied" if row[1] >= batch.seq else "next"
+
+    def load(self, ids: Sequence[bytes]) -> dict[bytes, Known]:
+        """Read runs with the state of their latest attempt; unknown ids are left out."""
+        known: dict[bytes, Known] = {}
+        for start in range(0, len(ids), CHUNK):
+            for row in self.select("runs_load", (), ids[start : start + CHUNK]):
+                record = RunRecord(*row[:-2])
+                started_at = row[-1] or (record.started_at if record.attempts == 1 else None)
+                known[record.id] = Known(record, row[-2], started_at)
+        return known
+
+    def put(self, changes: Changes) -> None:
+        """Write rows, table by table."""
+        many, sql = self._executemany, self._sql
+        if changes.plan:
+            self._execute(sql["plans_insert"], changes.plan)
+        if changes.sources:
+            many(sql["sources_insert"], changes.sources)
+        if changes.runs:
+            many(sql["runs_insert"], [msgspec.structs.astuple(run) for run in changes.runs])
+        if changes.updated:
+            many(
+                sql["runs_update"],
+                [(*(getattr(run, column) for column in _changing), run.id) for run in changes.updated],
+            )
+        if changes.attempts:
+            many(sql["attempts_put"], changes.attempts)
+        if changes.story:
+            many(sql["story_insert"], changes.story)
+        if changes.edges:
+            many(sql["edges_insert"], changes.edges)
+        if changes.items:
+            many(sql["items_put"], changes.items)
+        if changes.logs:
+            many(sql["logs_insert"], changes.logs)
+        if changes.counters:
+            many(sql["counters_add"], [(*key, count) for key, count in changes.counters.items()])
+
+
+class Store(Protocol):
+    """Keep rows. Implemented by SQLite and Postgres; one conformance suite holds both to it."""
+
+    dialect: str
+    address: str
+    database_id: str
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Open a write transaction: commits on leaving, rolls back on an exception.
+
+        Raises:
+            UnavailableError: the disk is full, the database is away or stays locked; nothing was written.
+        """
+
+    def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
+        """Run a named statement that reads, outside the writer."""
+
+    def close(self) -> None:
+        """Give back connections and files. Idempotent."""
+
+
+def expand(sql: str, count: int) -> str:
+    """Fill `(??)` with `count` parameters of the dialect."""
+    if not count:
+        return sql
+    if "(??)" in sql:
+        return sql.replace("(??)", "(" + ",".join("?" * count) + ")")
+    return sql.replace("(%s%s)", "(" + ",".join(["%s"] * count) + ")")
+
+
+def in_chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Cut a list of ids into pieces that fit one statement."""
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]

@@ -1,0 +1,147 @@
+-- Every statement of the store has a name and a purpose. `?` is a parameter, `(??)` a list of them; both databases
+-- read these, and a statement whose name ends in a dialect's name replaces its twin there.
+
+-- name: lease_open
+-- The first batch of a root run opens its lease; a second opening changes nothing.
+INSERT INTO leases (root_id, fence, seq, lease_seconds, host, boot_id, pid, pid_started)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root_id) DO NOTHING
+
+-- name: lease_advance
+-- A batch is applied only under the current fence and only if it is the next: this is the fence, inside the write.
+UPDATE leases SET seq = ? WHERE root_id = ? AND fence = ? AND seq = ?
+
+-- name: lease_look
+-- Why an advance changed nothing: another fence, or a batch applied before.
+SELECT fence, seq FROM leases WHERE root_id = ?
+
+-- name: lease_close
+-- The root run has ended: nobody need renew.
+UPDATE leases SET is_held = 0 WHERE root_id = ?
+
+-- name: lease_renew
+-- Count once more for the living runs of one process, from outside it.
+UPDATE leases SET counter = counter + 1 WHERE is_held = 1 AND host = ? AND boot_id = ? AND pid = ? AND pid_started = ?
+
+-- name: leases_held
+-- Who owns what just now: a partial index, as small as the work in hand.
+SELECT root_id, fence, seq, counter, lease_seconds, host, boot_id, pid, pid_started FROM leases WHERE is_held = 1
+
+-- name: lease_take
+-- Take over a run whose owner is gone: the fence grows, so what its owner still sends is refused.
+UPDATE leases SET fence = fence + 1, seq = 0 WHERE root_id = ? AND fence = ? AND is_held = 1
+
+-- name: runs_load
+-- The runs that a batch touches and did not create itself; bulky results stay where they are.
+SELECT r.id, r.project, r.kind, r.parent_id, r.root_id, r.name, r.flow, r.task, r.call_key, r.n, r.code_hash, NULL,
+       NULL, r.created_at, r.state, r.label, r.cause, r.evidence, r.attempts, r.story_rows, r.due_at, r.started_at,
+       r.ended_at, r.error, r.result_hash, r.result_size, r.result, r.preview,
+       COALESCE(a.state, CASE WHEN r.attempts > 0 AND r.state = 'running' THEN 'running' ELSE '' END), a.started_at
+FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempts
+WHERE r.id IN (??)
+
+-- name: runs_unfinished_of
+-- What falls with a dead owner.
+SELECT id FROM runs WHERE root_id = ? AND ended_at IS NULL ORDER BY seq
+
+-- name: runs_insert
+INSERT INTO runs (id, project, kind, parent_id, root_id, name, flow, task, call_key, n, code_hash, tags, parameters,
+    created_at, state, label, cause, evidence, attempts, story_rows, due_at, started_at, ended_at, error, result_hash,
+    result_size, result, preview)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: runs_update
+UPDATE runs SET state = ?, label = ?, cause = ?, evidence = ?, attempts = ?, story_rows = ?, due_at = ?,
+    started_at = ?, ended_at = ?, error = ?, result_hash = ?, result_size = ?, result = ?, preview = ?
+WHERE id = ?
+
+-- name: attempts_put
+INSERT INTO attempts (run_id, number, state, label, cause, evidence, error, started_at, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, number) DO UPDATE SET state = excluded.state, label = excluded.label, cause = excluded.cause,
+    evidence = excluded.evidence, error = excluded.error, ended_at = excluded.ended_at
+
+-- name: story_insert
+INSERT INTO story (run_id, n, at, event, from_state, to_state, label) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: edges_insert
+INSERT INTO edges (downstream_id, upstream_id) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- name: items_put
+INSERT INTO items (run_id, n, at, result_hash, result_size, result, preview) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, n) DO UPDATE SET at = excluded.at, result_hash = excluded.result_hash,
+    result_size = excluded.result_size, result = excluded.result, preview = excluded.preview
+
+-- name: logs_insert
+INSERT INTO logs (root_id, n, run_id, attempt, at, level, logger, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: sources_insert
+INSERT INTO sources (hash, name, file, text) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: plans_insert
+INSERT INTO plans (run_id, interpreter, folder, file, entry, arguments, code) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: counters_add
+INSERT INTO counters (project, hour, flow, kind, state, runs) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (project, hour, flow, kind, state) DO UPDATE SET runs = counters.runs + excluded.runs
+
+-- name: runs_recent
+-- Root flow runs, newest first.
+SELECT RUN FROM runs r WHERE r.project = ? AND r.parent_id IS NULL AND r.kind = 'flow' ORDER BY r.seq DESC LIMIT ?
+
+-- name: runs_recent_all
+-- Every run, newest first.
+SELECT RUN FROM runs r WHERE r.project = ? ORDER BY r.seq DESC LIMIT ?
+
+-- name: run_by_id
+SELECT RUN FROM runs r WHERE r.id = ?
+
+-- name: runs_by_prefix
+-- Ids are compared as bytes: a prefix of the text is a range of them.
+SELECT RUN FROM runs r WHERE r.id >= ? AND r.id <= ? ORDER BY r.id LIMIT 3
+
+-- name: runs_by_name
+SELECT RUN FROM runs r WHERE r.project = ? AND r.name = ? AND r.kind = 'flow' ORDER BY r.seq DESC LIMIT 2
+
+-- name: run_children
+SELECT RUN FROM runs r WHERE r.parent_id = ? ORDER BY r.seq LIMIT ?
+
+-- name: run_children_count
+SELECT COUNT(*) FROM runs WHERE parent_id = ?
+
+-- name: run_children_states
+-- How a run's children stand, by task and state.
+SELECT COALESCE(task, flow), state, COUNT(*), MIN(started_at), MAX(ended_at) FROM runs WHERE parent_id = ?
+GROUP BY COALESCE(task, flow), state ORDER BY MIN(seq)
+
+-- name: attempts_of
+SELECT run_id, number, state, label, cause, evidence, error, started_at, ended_at FROM attempts
+WHERE run_id IN (??) ORDER BY run_id, number
+
+-- name: story_of
+SELECT at, event, from_state, to_state, label FROM story WHERE run_id = ? ORDER BY n
+
+-- name: upstream_of
+SELECT downstream_id, upstream_id FROM edges WHERE downstream_id IN (??) ORDER BY downstream_id, upstream_id
+
+-- name: logs_of_root
+SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.name, '') FROM logs l
+LEFT JOIN runs r ON r.id = l.run_id WHERE l.root_id = ? AND l.n > ? ORDER BY l.n LIMIT ?
+
+-- name: logs_of_run
+SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.name, '') FROM logs l
+LEFT JOIN runs r ON r.id = l.run_id WHERE l.run_id = ? AND l.n > ? ORDER BY l.n LIMIT ?
+
+-- name: plan_of
+SELECT interpreter, folder, file, entry, arguments, code FROM plans WHERE run_id = ?
+
+-- name: result_of
+SELECT result_hash, result_size, result, preview FROM runs WHERE id = ?
+
+-- name: items_of
+SELECT n, at, result_hash, result_size, result, preview FROM items WHERE run_id = ? ORDER BY n LIMIT ?
+
+-- name: source_of
+SELECT name, file, text FROM sources WHERE hash = ?
+
+-- name: counters_since
+SELECT flow, kind, state, SUM(runs) FROM counters WHERE project = ? AND hour >= ? GROUP BY flow, kind, state

@@ -1,0 +1,220 @@
+"""SQLite: WAL, one writer connection, a pool of readers, and a lock file in which writers of all processes queue."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from stellwerk.errors import ConfigError, UnavailableError
+from stellwerk.store.lock import WriteLock
+from stellwerk.store.port import SCHEMA_VERSION, Row, Transaction, expand
+from stellwerk.store.statements import migrations, statements
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    "nfs nfs4 cifs smb2 smb3 smbfs afs ncpfs 9p fuse.sshfs fuse.s3fs fuse.gcsfuse lustre gpfs beegfs ceph glusterfs".split()
+)
+BUSY_SECONDS = 60.0
+_graveyard: list[object] = []
+
+
+class SqliteStore:
+    """Keep rows in one SQLite file.
+
+    Args:
+        path: the database file; its folder must exist.
+        durability: with `power` every commit is synced to the disk; otherwise a power cut may take back the last
+            moments, while the death of any process takes back nothing.
+
+    Raises:
+        ConfigError: the file is not a Stellwerk database, or of a newer version; nothing was written.
+        UnavailableError: the disk is full or the file cannot be opened.
+    """
+
+    dialect = "sqlite"
+
+    def __init__(self, path: Path, durability: str = "strict") -> None:
+        self.address = str(path)
+        self._path = path
+        self._sql = statements("sqlite")
+        self._thread_lock = threading.Lock()
+        self._readers: list[sqlite3.Connection] = []
+        self._pid = os.getpid()
+        self._lock = WriteLock(path)
+        _create_private(path)
+        with _translated(path):
+            self._writer = self._connect("FULL" if durability == "power" else "NORMAL")
+            self.database_id = self._migrate()
+        self._transaction = Transaction(self._sql, self._writer.execute, self._writer.executemany)
+
+    def _connect(self, synchronous: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -16000")
+        return connection
+
+    def _migrate(self) -> str:
+        connection = self._writer
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            self._lock.acquire()
+            try:
+                self._migrate_locked(connection)
+            finally:
+                self._lock.release()
+        found = connection.execute("SELECT value FROM meta WHERE key = 'database_id'").fetchone()
+        return str(found[0])
+
+    def _migrate_locked(self, connection: sqlite3.Connection) -> None:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise ConfigError(
+                f"The database {self._path} has schema version {version}; this Stellwerk knows version {SCHEMA_VERSION}.",
+                hint="Install the newer Stellwerk that wrote it, or set STELLWERK_HOME to another folder.",
+            )
+        if version == 0:
+            if connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
+                raise ConfigError(
+                    f"{self._path} is an SQLite database, but not one of Stellwerk's.",
+                    hint="Set STELLWERK_HOME or STELLWERK_DATABASE_URL to another place.",
+                )
+            connection.execute("PRAGMA journal_mode = WAL")
+        for number, name, script in migrations("sqlite"):
+            if number <= version:
+                continue
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for statement in _split(script):
+                    connection.execute(statement)
+                connection.execute("INSERT INTO meta VALUES (?, ?)", (f"migration {number:04}", name))
+                if number == 1:
+                    connection.execute("INSERT INTO meta VALUES ('database_id', ?)", (secrets.token_hex(16),))
+                connection.execute(f"PRAGMA user_version = {number}")
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Open a write transaction: see `Store.write`."""
+        with self._thread_lock:
+            self._lock.acquire()
+            try:
+                try:
+                    self._writer.execute("BEGIN IMMEDIATE")
+                    yield self._transaction
+                    self._writer.execute("COMMIT")
+                except BaseException as problem:
+                    with contextlib.suppress(sqlite3.Error):
+                        if self._writer.in_transaction:
+                            self._writer.execute("ROLLBACK")
+                    if isinstance(problem, sqlite3.Error):
+                        raise _translate(problem, self._path) from problem
+                    raise
+            finally:
+                self._lock.release()
+
+    def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
+        """Run a named statement that reads, on a connection of its own."""
+        try:
+            reader = self._readers.pop()
+        except IndexError:
+            with _translated(self._path):
+                reader = self._connect("NORMAL")
+                reader.execute("PRAGMA query_only = ON")
+        try:
+            with _translated(self._path):
+                return reader.execute(expand(self._sql[name], len(listed)), (*parameters, *listed)).fetchall()
+        finally:
+            self._readers.append(reader)
+
+    def close(self) -> None:
+        """Close all connections; in a forked child only forget them, since closing would touch the parent's files."""
+        readers, self._readers = self._readers, []
+        if os.getpid() != self._pid:
+            _graveyard.extend([self._writer, readers])
+            return
+        with self._thread_lock:
+            for connection in (*readers, self._writer):
+                connection.close()
+            self._lock.close()
+
+
+def network_file_system(folder: Path) -> str:
+    """Name the network file system that a folder lies on; empty when it lies on a local one or nobody can tell."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    where, best, kind = str(folder.resolve()), "", ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ")
+        inside = where == point or where.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind if kind in NETWORK_FILE_SYSTEMS else ""
+
+
+def _create_private(path: Path) -> None:
+    """Make the file before SQLite does: its mode, which the WAL inherits, is then ours and not the umask's."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _split(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as problem:
+        raise _translate(problem, path) from problem
+
+
+def _translate(problem: sqlite3.Error, path: Path) -> ConfigError | UnavailableError:
+    code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return ConfigError(
+            f"{path} is not a database.", hint="Move that file away, or set STELLWERK_HOME to another folder."
+        )
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
+        return UnavailableError(
+            f"The disk under {path} is full: nothing more can be recorded.",
+            hint="Free some space, or set STELLWERK_HOME to a folder on another disk.",
+        )
+    if code == sqlite3.SQLITE_CORRUPT:
+        return ConfigError(
+            f"The database {path} is damaged: {problem}.",
+            hint="Restore it from a backup, or move it away to start with an empty one.",
+        )
+    return UnavailableError(
+        f"The database {path} can't be used just now: {problem}.",
+        hint="Check that the folder exists and is writable, then try again.",
+    )
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        space = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < 1 << 20
