@@ -1,5 +1,6 @@
 """The report: one HTML file that needs nothing else, no script, no font, no other host."""
 
+from calendar import month_name
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -40,7 +41,7 @@ def numbers(checks: Sequence[Check], year: Delays, evaluation: Evaluation) -> di
     """Give the numbers that the text of the report names."""
     total = year.total
     carriers = year.per("carrier").sort_values("late_share")
-    hours = year.per("hour").query("departed >= 100")["late_share"]
+    hours = year.per("hour", at_least=0.0003)["late_share"]
     months = year.per("month")["late_share"]
     riskiest = evaluation.calibration.iloc[-1]
     return {
@@ -65,13 +66,13 @@ def numbers(checks: Sequence[Check], year: Delays, evaluation: Evaluation) -> di
         "best_hour_share": f"{hours.min():.0%}",
         "worst_hour": f"{hours.idxmax()}:00",
         "worst_hour_share": f"{hours.max():.0%}",
-        "worst_month": plots.MONTH_NAMES[months.idxmax() - 1],
+        "worst_month": month_name[months.idxmax()],
         "worst_month_share": f"{months.max():.0%}",
         "auc": f"{evaluation.model.auc:.3f}",
         "auc_carrier_mean": f"{evaluation.carrier_mean.auc:.3f}",
         "auc_base_rate": f"{evaluation.base_rate.auc:.3f}",
-        "held_out": ", ".join(plots.MONTH_NAMES[month - 1] for month in evaluation.months),
-        "learnt": ", ".join(plots.MONTH_NAMES[month - 1] for month in evaluation.learnt_months),
+        "held_out": name_months(evaluation.months),
+        "learnt": name_months(evaluation.learnt_months),
         "held_out_flights": f"{evaluation.flights:,}",
         "learnt_flights": f"{evaluation.learnt_flights:,}",
         "base_rate": f"{evaluation.late_share:.1%}",
@@ -80,6 +81,17 @@ def numbers(checks: Sequence[Check], year: Delays, evaluation: Evaluation) -> di
         "rows_read": f"{sum(checked.rows for checked in checks):,}",
         "rows_set_aside": f"{sum(len(checked.set_aside) for checked in checks):,}",
     }
+
+
+def name_months(months: Sequence[int]) -> str:
+    """Name months, neighbours as a range: January to September, December."""
+    ranges: list[list[int]] = []
+    for month in months:
+        if ranges and month == ranges[-1][-1] + 1:
+            ranges[-1].append(month)
+        else:
+            ranges.append([month])
+    return ", ".join(" to ".join(month_name[month] for month in dict.fromkeys((run[0], run[-1]))) for run in ranges)
 
 
 def tables_table(checks: Sequence[Check]) -> str:

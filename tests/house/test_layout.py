@@ -166,7 +166,7 @@ def test_suppressions_have_reasons() -> None:
         for token in comments:
             if not SUPPRESSION.search(token.string):
                 continue
-            beside = SUPPRESSION.sub("", token.string).strip(" #-–—:")  # noqa: RUF001 - dashes are meant
+            beside = SUPPRESSION.sub("", token.string).strip(" #-–—:")
             above = lines[token.start[0] - 2].strip() if token.start[0] > 1 else ""
             if not beside and not above.startswith("#"):
                 culprits.append(f"{short(path)}:{token.start[0]} {token.string}")

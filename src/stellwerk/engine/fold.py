@@ -8,6 +8,7 @@ folded into that row as long as it stays on the plain road (submitted, granted, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import msgspec
 
@@ -39,12 +40,13 @@ class Fold:
         self.ended_root = False
         self._root_id = batch.root_id
         self._explicit: set[bytes] = set()
-        created = {message.run_id for message in batch.messages if type(message) is Submitted}
-        touched = {
-            message.run_id
-            for message in batch.messages
-            if type(message) is not Logged and type(message) is not Sourced and message.run_id not in created
-        }
+        created: set[bytes] = set()
+        touched: set[bytes] = set()
+        for message in batch.messages:
+            if isinstance(message, Submitted):
+                created.add(message.run_id)
+            elif not isinstance(message, (Logged, Sourced)) and message.run_id not in created:
+                touched.add(message.run_id)
         self._known = load(list(touched)) if touched else {}
         handlers = self._handlers
         for message in batch.messages:
@@ -164,9 +166,7 @@ class Fold:
         record = known.record
         if record.story_rows == 0 and record.attempts == 1:
             state = known.attempt_state or RUNNING
-            self.changes.attempts.append(
-                (record.id, 1, state, None, None, None, None, record.started_at, None)
-            )
+            self.changes.attempts.append((record.id, 1, state, None, None, None, None, record.started_at, None))
         if record.story_rows == 0:
             self._explicit.add(record.id)
 
@@ -198,7 +198,7 @@ class Fold:
         counters = self.changes.counters
         counters[key] = counters.get(key, 0) + 1
 
-    _handlers = {
+    _handlers: ClassVar[dict[type, Callable[..., None]]] = {
         Submitted: _submitted,
         Granted: _granted,
         Began: _began,
@@ -211,4 +211,3 @@ class Fold:
 
 def _columns(result: Result) -> tuple[bytes | None, int, bytes | None, str]:
     return result.hash or None, result.size_bytes, result.data, result.preview
-

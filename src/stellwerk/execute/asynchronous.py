@@ -6,9 +6,11 @@ Imported when the first async function is called, since asyncio is most of what 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from stellwerk.errors import Abandoned
@@ -76,9 +78,69 @@ async def committed(owner: Owner, message: Message) -> None:
         if not done.done():
             done.set_result(None)
 
-    owner.post(message, lambda: loop.call_soon_threadsafe(wake))
+    def tell() -> None:
+        loop.call_soon_threadsafe(wake)
+
+    owner.post(message, tell)
     await done
     owner.check()
+
+
+def use_running_loop(frame: Frame) -> None:
+    """Let async tasks of a flow run on the loop that the flow itself runs on."""
+    frame.loop = asyncio.get_running_loop()
+
+
+def flow_body(
+    frame: Frame, coroutine: Callable[[], Awaitable[Any]], judge: Callable[[Any], Any]
+) -> Callable[[], Awaitable[Any]]:
+    """Return the body of an async flow: the user's coroutine, then the wait for all it submitted, then the judgement."""
+
+    async def body() -> Any:
+        value = await coroutine()
+        await wait_for_all(frame.pending)
+        return judge(value)
+
+    return body
+
+
+async def wait_for_all(pending: set[Future[Any]]) -> None:
+    """Wait until nothing is pending any more."""
+    while pending:
+        for future in list(pending):
+            await wait_for_future(future)
+
+
+async def sleep(seconds: float) -> None:
+    """Sleep without blocking the loop."""
+    await asyncio.sleep(seconds)
+
+
+@contextlib.contextmanager
+def termination(wanted: bool) -> Iterator[list[int]]:
+    """Turn SIGTERM and SIGHUP into the cancellation of the running asyncio task, in the main thread.
+
+    Yields: a list that holds the signal's number once it came.
+    """
+    came: list[int] = []
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    if not wanted or task is None or threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def note(number: int) -> None:
+        came.append(number)
+        task.cancel()
+
+    added = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    for number in added:
+        loop.add_signal_handler(number, note, number)
+    try:
+        yield came
+    finally:
+        for number in added:
+            loop.remove_signal_handler(number)
 
 
 async def wait_for_future(future: Future[Any]) -> None:
@@ -92,7 +154,10 @@ async def wait_for_future(future: Future[Any]) -> None:
         if not done.done():
             done.set_result(None)
 
-    future.add_done_callback(lambda _: loop.call_soon_threadsafe(wake))
+    def tell(_: Future[Any]) -> None:
+        loop.call_soon_threadsafe(wake)
+
+    future.add_done_callback(tell)
     await done
 
 
@@ -218,5 +283,3 @@ async def iterate(call: Call) -> AsyncIterator[Any]:
         await committed(owner, ending.message)
     if outcome.problem is not None:
         raise outcome.problem
-
-

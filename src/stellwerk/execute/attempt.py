@@ -9,7 +9,7 @@ from typing import Any
 
 from stellwerk.errors import Abandoned, Skip, TaskTimedOut
 from stellwerk.execute.scope import Frame
-from stellwerk.execute.signals import Terminated
+from stellwerk.execute.signals import Terminated, exposed
 from stellwerk.model.states import Cause
 from stellwerk.sdk.context import current
 from stellwerk.sdk.futures import blocking
@@ -72,7 +72,9 @@ def call_here(frame: Frame, body: Callable[[], Any], timeout_seconds: float | No
     token = current.set(frame)
     frame.thread = threading.get_ident()
     try:
-        return Outcome(body())
+        with exposed:
+            value = body()
+        return Outcome(value)
     except BaseException as problem:
         return Outcome(problem=without_engine(problem))
     finally:
@@ -96,7 +98,13 @@ def _call_limited(frame: Frame, body: Callable[[], Any], timeout_seconds: float)
 
     thread = threading.Thread(target=work, name=f"stellwerk-{frame.name}", daemon=True)
     thread.start()
-    if done.acquire(timeout=timeout_seconds) and outcomes:
+    try:
+        with exposed:
+            is_done = done.acquire(timeout=timeout_seconds)
+    except BaseException as problem:
+        stop_thread(thread.ident or 0)
+        return Outcome(problem=problem)
+    if is_done and outcomes:
         return outcomes[0]
     # The thread is abandoned: it may be in C code that cannot be stopped, so nobody waits for it.
     stop_thread(thread.ident or 0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.errors import Abandoned, StellwerkError
@@ -17,7 +18,7 @@ from stellwerk.execute.plan import plan_of
 from stellwerk.execute.process import this_process
 from stellwerk.execute.results import clean, describe
 from stellwerk.execute.scope import Frame, Scope, timer
-from stellwerk.execute.signals import Handlers, Terminated, die_of
+from stellwerk.execute.signals import Handlers, Terminated, die_of, exposed, shield
 from stellwerk.execute.threads import Pool
 from stellwerk.execute.upstream import fill_value
 from stellwerk.model import policy
@@ -29,14 +30,21 @@ from stellwerk.sdk.futures import is_future
 from stellwerk.sdk.parameters import jsonable, run_name
 
 if TYPE_CHECKING:
-    from stellwerk.execute.runtime import LocalRuntime
     from stellwerk.execute.progress import Progress
+    from stellwerk.execute.runtime import LocalRuntime
 
 
 class FlowCall:
     """Hold one call of a flow, from its checked arguments to its end."""
 
-    def __init__(self, runtime: LocalRuntime, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], parent: Frame | None) -> None:
+    def __init__(
+        self,
+        runtime: LocalRuntime,
+        flow: Flow[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        parent: Frame | None,
+    ) -> None:
         arguments = flow.bind(args, kwargs)
         if parent is not None:
             arguments = {name: fill_value(value) for name, value in arguments.items()}
@@ -55,7 +63,9 @@ class FlowCall:
         if flow.options.log_prints is not None:
             self.frame.print_logs = flow.options.log_prints
         if parent is None or flow.options.task_runner is not None:
-            size = (flow.options.task_runner.max_workers if flow.options.task_runner else None) or scope.config.max_workers
+            size = (
+                flow.options.task_runner.max_workers if flow.options.task_runner else None
+            ) or scope.config.max_workers
             self.frame.pool = Pool(size, f"stellwerk-{name}")
         if flow.options.retries:
             self.frame.memo = {}
@@ -96,6 +106,10 @@ class FlowCall:
         """Return the call of the user's function, followed by the wait for all it submitted."""
         return lambda: self._finish(self.flow.parameters.call(self.flow.fn, self.arguments))
 
+    def coroutine(self) -> Any:
+        """Call an async flow's function: a coroutine."""
+        return self.flow.parameters.call(self.flow.fn, self.arguments)
+
     def _finish(self, value: Any) -> Any:
         frame = self.frame
         while frame.pending:
@@ -127,21 +141,40 @@ class FlowCall:
             result = scope.record(frame, outcome.value, options.persist_result)
         else:
             error = describe(outcome.problem)
-        frame.attempt_running = False
+        was_running, frame.attempt_running = frame.attempt_running, False
         at = now()
-        may_retry = may_retry and outcome.then == "failed" and outcome.label != "Exited"
+        may_retry = may_retry and was_running and outcome.then == "failed" and outcome.label != "Exited"
         if may_retry and frame.attempt <= options.retries:
             delay = policy.retry_delay(options.retry_delay_seconds, frame.attempt, None, draw())
             until = at + int(delay * 1_000_000)
             message = Ended(
-                frame.run_id_bytes, at, "retried", frame.attempt, "raised", "AwaitingRetry", outcome.cause, error, None, until
+                frame.run_id_bytes,
+                at,
+                "retried",
+                frame.attempt,
+                "raised",
+                "AwaitingRetry",
+                outcome.cause,
+                error,
+                None,
+                until,
             )
             return (None if frame.closed else message), delay
         if not scope.close(frame):
             return None, None
+        if not was_running:
+            return Ended(frame.run_id_bytes, at, outcome.then, label=outcome.label, cause=outcome.cause), None
         return (
             Ended(
-                frame.run_id_bytes, at, outcome.then, frame.attempt, outcome.event, outcome.label, outcome.cause, error, result
+                frame.run_id_bytes,
+                at,
+                outcome.then,
+                frame.attempt,
+                outcome.event,
+                outcome.label,
+                outcome.cause,
+                error,
+                result,
             ),
             None,
         )
@@ -156,7 +189,9 @@ class FlowCall:
 class Root:
     """Hold what a root run has besides its frame: the owner, the signal handlers and the watcher."""
 
-    def __init__(self, runtime: LocalRuntime, definition: Definition, arguments: Mapping[str, Any], durability: str | None) -> None:
+    def __init__(
+        self, runtime: LocalRuntime, definition: Definition, arguments: Mapping[str, Any], durability: str | None
+    ) -> None:
         config = runtime.config
         self.run_id = new_id()
         durability = durability or config.durability
@@ -195,33 +230,22 @@ class Root:
             if known is None:
                 raise
 
-    def stop(self, outcome: Outcome) -> None:
-        """End everything in hand, since the process was asked to stop, and say so in the record."""
-        problem = outcome.problem
-        assert problem is not None
-        cause = outcome.cause or Cause("cancelled")
-        threads = {frame.thread for frame in self.scope.frames.values() if frame.thread}
-        for message in self.scope.stop_all(outcome.then, outcome.label, cause, problem):
-            self.owner.post(message)
-        for thread in threads:
-            stop_thread(thread)
-
 
 def run_sync(call: FlowCall) -> Any:
     """Run a flow in the caller's thread and return its value; raise what it raised."""
-    if call.root is None:
-        return _attempts(call)
-    title = f"{call.frame.name} · {call.flow.name}"
-    with Handlers():
-        call.root.show(title)
-        try:
+    with shield:
+        if call.root is None:
             return _attempts(call)
-        except Terminated as problem:
-            _close_root(call, problem)
-            die_of(problem.number)
-            raise
-        finally:
-            _close_root(call, None)
+        with Handlers():
+            try:
+                try:
+                    call.root.show(f"{call.frame.name} · {call.flow.name}")
+                    return _attempts(call)
+                finally:
+                    _close_root(call)
+            except Terminated as problem:
+                die_of(problem.number)
+                raise
 
 
 def _attempts(call: FlowCall) -> Any:
@@ -231,91 +255,106 @@ def _attempts(call: FlowCall) -> Any:
         while True:
             owner.commit(call.begin())
             outcome = call_here(call.frame, call.body(), call.flow.options.timeout_seconds)
+            outcome = _let_go(call, outcome)
             delay = _end(call, outcome)
             if delay is None:
                 if outcome.problem is not None:
                     raise outcome.problem
                 return outcome.value
-            time.sleep(delay)
+            try:
+                with exposed:
+                    time.sleep(delay)
+            except BaseException as problem:
+                _end(call, _let_go(call, Outcome(problem=problem)))
+                raise
     finally:
         call.leave()
 
 
 def _end(call: FlowCall, outcome: Outcome) -> float | None:
-    if outcome.problem is not None:
-        _let_go(call, outcome)
+    if isinstance(outcome.problem, Abandoned):
+        raise outcome.problem
     message, delay = call.end(outcome)
     if message is not None:
-        if isinstance(outcome.problem, Abandoned):
-            raise outcome.problem
         call.scope.owner.commit(message)
     return delay
 
 
-def _let_go(call: FlowCall, outcome: Outcome) -> None:
-    # A stop ends everything in hand; a failed flow still waits for what it submitted, so that nothing of it runs on.
-    if outcome.is_stop and call.root is not None:
-        own = call.scope.frames.pop(call.frame.run_id_bytes, None)
-        call.root.stop(outcome)
-        if own is not None:
-            call.scope.open(own)
-        return
-    if outcome.is_stop or outcome.label == "TimedOut":
-        return
-    for future in list(call.frame.pending):
-        future.wait()
+def _let_go(call: FlowCall, outcome: Outcome) -> Outcome:
+    # A stop or a time-out ends everything in hand; a failed flow still waits for what it submitted, so that nothing of
+    # it runs on unseen.
+    if outcome.problem is None:
+        return outcome
+    if not outcome.is_stop and outcome.label != "TimedOut":
+        try:
+            with exposed:
+                for future in list(call.frame.pending):
+                    future.wait()
+            return outcome
+        except BaseException as problem:
+            outcome = Outcome(problem=problem)
+    _stop_below(call, outcome)
+    return outcome
 
 
-def _close_root(call: FlowCall, problem: BaseException | None) -> None:
-    if call.root is None or call.root.is_over:
-        return
-    call.root.finish(f"{call.frame.name} · {call.flow.name}")
+def _stop_below(call: FlowCall, outcome: Outcome) -> None:
+    problem = outcome.problem
+    assert problem is not None
+    if outcome.label == "TimedOut":
+        then, label, cause = "cancelled", "", Cause("cancelled", f"its flow run {call.frame.name} timed out")
+    else:
+        then, label, cause = outcome.then, outcome.label, outcome.cause or Cause("cancelled")
+    below = call.scope.below(call.frame)
+    threads = {frame.thread for frame in below if frame.thread} - {threading.get_ident()}
+    for message in call.scope.stop(below, then, label, cause, problem):
+        call.scope.owner.post(message)
+    for thread in threads:
+        stop_thread(thread)
+
+
+def _close_root(call: FlowCall) -> None:
+    if call.root is not None and not call.root.is_over:
+        call.root.finish(f"{call.frame.name} · {call.flow.name}")
 
 
 async def run_async(call: FlowCall) -> Any:
     """Run an async flow on the running loop and return its value; raise what it raised."""
-    import asyncio
-    import threading
+    from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
 
-    from stellwerk.execute.asynchronous import call_async, committed, wait_for_future
-
-    call.frame.loop = asyncio.get_running_loop()
-    call.frame.thread = threading.get_ident()
     owner, frame = call.scope.owner, call.frame
-
-    async def body() -> Any:
-        value = await call.flow.parameters.call(call.flow.fn, call.arguments)
-        while frame.pending:
-            for future in list(frame.pending):
-                await wait_for_future(future)
-        return call.judge(value)
-
     if call.root is not None:
         call.root.show(f"{frame.name} · {call.flow.name}")
     try:
-        call.submit()
-        while True:
-            await committed(owner, call.begin())
-            outcome = await call_async(frame, body, call.flow.options.timeout_seconds)
-            if outcome.problem is not None and not outcome.is_stop and outcome.then == "failed":
-                for future in list(frame.pending):
-                    await wait_for_future(future)
-            elif outcome.problem is not None:
-                _let_go(call, outcome)
-            message, delay = call.end(outcome)
-            if message is not None:
-                owner.commit(message)
-            if delay is None:
-                if outcome.problem is not None:
-                    raise outcome.problem
-                return outcome.value
-            await asyncio.sleep(delay)
+        with asynchronous.termination(call.root is not None) as signalled:
+            asynchronous.use_running_loop(frame)
+            call.submit()
+            while True:
+                await asynchronous.committed(owner, call.begin())
+                body = asynchronous.flow_body(frame, call.coroutine, call.judge)
+                outcome = await asynchronous.call_async(frame, body, call.flow.options.timeout_seconds)
+                if signalled:
+                    outcome = Outcome(problem=Terminated(signalled[0]))
+                elif outcome.then == "failed" and outcome.label != "TimedOut":
+                    await asynchronous.wait_for_all(frame.pending)
+                if outcome.is_stop or outcome.then == "cancelled" or outcome.label == "TimedOut":
+                    _stop_below(call, outcome)
+                delay = _end(call, outcome)
+                if delay is None:
+                    if outcome.problem is not None:
+                        raise outcome.problem
+                    return outcome.value
+                await asynchronous.sleep(delay)
+    except Terminated as problem:
+        call.leave()
+        _close_root(call)
+        die_of(problem.number)
+        raise
     finally:
         call.leave()
-        _close_root(call, None)
+        _close_root(call)
 
 
-def iterate(call: FlowCall) -> Iterator[Any]:
+def iterate(call: FlowCall) -> Generator[Any, None, Any]:
     """Run a generator flow: it goes on as far as its items are asked for."""
     owner, frame = call.scope.owner, call.frame
     call.submit()
@@ -377,4 +416,4 @@ def _end_iteration(call: FlowCall, outcome: Outcome) -> None:
     if message is not None:
         call.scope.owner.commit(message)
     call.leave()
-    _close_root(call, None)
+    _close_root(call)

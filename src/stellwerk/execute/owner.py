@@ -4,7 +4,8 @@ Theory of operation: messages gather in a buffer. Whoever needs one committed be
 lock, sends everything gathered as the next batch, and by the time the next waiter gets the lock its own message has
 usually gone along (group commit without a hand-off to another thread). Messages nobody waits for (a beginning, a log
 line, a completion with a callback) are sent by a background thread within `LINGER_SECONDS`. When the buffer is full,
-the one who adds to it sends it: work is slowed, nothing is dropped.
+the one who adds to it sends it: work is slowed, nothing is dropped. A call that waits for a free thread is announced
+together with its beginning, or after `ANNOUNCE_SECONDS`, whichever is earlier, so that most runs are written once.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Callable
 from stellwerk.client.transport import Transport
 from stellwerk.errors import Abandoned, InternalError, StaleFence, StellwerkError, UnavailableError
 from stellwerk.execute.signals import shield
-from stellwerk.model.messages import Batch, Logged, Message, Opening
+from stellwerk.model.messages import Batch, Logged, Message, Opening, Sourced, Submitted
 
 LINGER_SECONDS = 0.02
+ANNOUNCE_SECONDS = 0.5
 FULL = 5_000  # messages, or log lines, at which the one who adds must send
 Line = tuple[int, bytes, int, int, int, str, str]
 
@@ -37,6 +39,7 @@ class Owner:
         self._messages: list[Message] = []
         self._callbacks: list[Callable[[], None]] = []
         self._lines: list[Line] = []
+        self._later: dict[bytes, Submitted] = {}
         self._line_number = 0
         self._added = 0
         self._committed = 0
@@ -54,7 +57,7 @@ class Owner:
         """
         self.check()
         with self._add_lock:
-            self._messages.append(message)
+            self._add(message)
             if callback is not None:
                 self._callbacks.append(callback)
             self._added = ticket = self._added + 1
@@ -66,6 +69,30 @@ class Owner:
             self.flush()
         return ticket
 
+    def announce(self, message: Submitted) -> None:
+        """Add a run that waits for a thread: it is sent with its next message, or a little later."""
+        self.check()
+        with self._add_lock:
+            self._later[message.run_id] = message
+            is_full = len(self._later) >= FULL
+            if is_full:
+                self._announce_all()
+        if self._thread is None:
+            self._start()
+
+    def _add(self, message: Message) -> None:
+        if self._later and not isinstance(message, (Sourced, Logged)):
+            first = self._later.pop(message.run_id, None)
+            if first is not None:
+                self._messages.append(first)
+                self._added += 1
+        self._messages.append(message)
+
+    def _announce_all(self) -> None:
+        self._messages.extend(self._later.values())
+        self._added += len(self._later)
+        self._later.clear()
+
     def commit(self, *messages: Message) -> None:
         """Add messages and return when they are committed.
 
@@ -75,7 +102,8 @@ class Owner:
         """
         with shield:
             with self._add_lock:
-                self._messages.extend(messages)
+                for message in messages:
+                    self._add(message)
                 self._added = ticket = self._added + len(messages)
             self._flush_until(ticket)
 
@@ -98,6 +126,8 @@ class Owner:
     def close(self) -> None:
         """Send the rest and end the background thread."""
         try:
+            with self._add_lock:
+                self._announce_all()
             self.flush()
         finally:
             self._closed = True
@@ -169,9 +199,11 @@ class Owner:
 
     def _work(self) -> None:
         while not self._closed:
-            if not self._wake.wait(LINGER_SECONDS):
-                if not self._messages and not self._lines:
-                    continue
+            is_awake = self._wake.wait(LINGER_SECONDS)
+            if self._later:
+                self._announce_old()
+            if not is_awake and not self._messages and not self._lines:
+                continue
             self._wake.clear()
             try:
                 self._flush_until(self._added, force=True)
@@ -181,6 +213,12 @@ class Owner:
             if self._problem is not None:
                 self._run_callbacks()
                 return
+
+    def _announce_old(self) -> None:
+        with self._add_lock:
+            oldest = next(iter(self._later.values()), None)
+            if oldest is not None and oldest.at + ANNOUNCE_SECONDS * 1_000_000 < now():
+                self._announce_all()
 
     def _run_callbacks(self) -> None:
         with self._add_lock:

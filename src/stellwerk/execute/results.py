@@ -147,7 +147,9 @@ def describe(problem: BaseException) -> Error:
     except Exception as second:
         message = f"<its str() raised {type(second).__name__}>"
     kind = type(problem)
-    name = kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    name = (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
     return Error(name, clean(message[:20_000]), clean("".join(told.format())[-100_000:]))
 
 
@@ -155,7 +157,7 @@ _PACKAGE = __file__.rsplit("execute", 1)[0]
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith(_PACKAGE) and "/execute/" in filename or filename.startswith(_PACKAGE + "sdk")
+    return (filename.startswith(_PACKAGE) and "/execute/" in filename) or filename.startswith(_PACKAGE + "sdk")
 
 
 def clean(text: str) -> str:

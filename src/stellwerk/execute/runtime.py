@@ -14,12 +14,13 @@ from stellwerk.execute.flows import FlowCall, Root
 from stellwerk.execute.maps import spread
 from stellwerk.execute.plain import PlainRuntime
 from stellwerk.execute.scope import Frame, timer
-from stellwerk.execute.signals import Handlers
+from stellwerk.execute.signals import Handlers, shield
 from stellwerk.execute.tasks import Call
 from stellwerk.sdk.context import current
 from stellwerk.sdk.flow import Flow
 from stellwerk.sdk.futures import Future, Futures
 from stellwerk.sdk.task import Task
+
 
 class LocalRuntime:
     """Run flows and tasks in this process and report them.
@@ -60,7 +61,10 @@ class LocalRuntime:
             from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
 
             return asynchronous.run_here(call) if task.is_async else asynchronous.iterate(call)
-        return tasks.iterate(call) if task.is_generator else tasks.run_here(call)
+        if task.is_generator:
+            return tasks.iterate(call)
+        with shield:
+            return tasks.run_here(call)
 
     def submit_task(
         self, task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], wait_for: Iterable[Any] | None
@@ -69,7 +73,8 @@ class LocalRuntime:
         parent = self._parent(task, "submit")
         if parent is None:
             return self._plain.submit_task(task, args, kwargs, wait_for)
-        return tasks.start(tasks.make(task, args, kwargs, parent, wait_for), _launcher(task))
+        with shield:
+            return tasks.start(tasks.make(task, args, kwargs, parent, wait_for), _launcher(task))
 
     def map_task(
         self, task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], wait_for: Iterable[Any] | None
@@ -81,7 +86,11 @@ class LocalRuntime:
             return Futures([self._plain.submit_task(task, *item, None) for item in items])
         waited = list(wait_for) if wait_for is not None else None
         launch = _launcher(task)
-        return Futures([tasks.start(tasks.make(task, *item, parent, waited), launch) for item in items])
+        futures = []
+        for item in items:
+            with shield:
+                futures.append(tasks.start(tasks.make(task, *item, parent, waited), launch))
+        return Futures(futures)
 
     def _parent(self, task: Task[..., Any], verb: str) -> Frame | None:
         parent = current.get()
@@ -162,5 +171,3 @@ def _launch(call: Call) -> None:
 
 def _launch_later(call: Call, delay_seconds: float) -> None:
     timer.after(delay_seconds, lambda: _launch(call))
-
-

@@ -106,7 +106,7 @@ class Frame(RunContext):
         failed = [future for future in self.failed if not future.handled]
         # A failure below another one explains it better than its consequence does.
         causes = [future for future in failed if (future._state and future._state.label) != "UpstreamFailed"]
-        return (causes or failed or [None])[0]
+        return next(iter(causes or failed), None)
 
 
 class Tally:
@@ -197,17 +197,26 @@ class Scope:
         self.frames.pop(frame.run_id_bytes, None)
         return True
 
-    def stop_all(self, then: str, label: str, cause: Cause, error: BaseException) -> list[Message]:
-        """End every run in hand, the innermost first; their bodies are told to stop, and what they still do is not kept."""
+    def below(self, top: Frame) -> list[Frame]:
+        """List the runs in hand that a run called, directly or not, the innermost first."""
+        found = []
+        for frame in reversed(list(self.frames.values())):
+            parent = frame.parent
+            while parent is not None and parent is not top:
+                parent = parent.parent
+            if parent is top:
+                found.append(frame)
+        return found
+
+    def stop(self, frames: list[Frame], then: str, label: str, cause: Cause, error: BaseException) -> list[Message]:
+        """End runs in hand; what their bodies still do is not kept. Return the messages that say so."""
         messages: list[Message] = []
         event = "stopped" if then == "cancelled" else "lost"
-        for frame in reversed(list(self.frames.values())):
+        for frame in frames:
             if not self.close(frame):
                 continue
             if frame.attempt_running:
-                messages.append(
-                    Ended(frame.run_id_bytes, now(), then, frame.attempt, event, label, cause)
-                )
+                messages.append(Ended(frame.run_id_bytes, now(), then, frame.attempt, event, label, cause))
             else:
                 messages.append(Ended(frame.run_id_bytes, now(), then, label=label, cause=cause))
             if frame.future is not None:

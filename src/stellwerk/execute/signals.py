@@ -1,7 +1,7 @@
 """Signals: Ctrl-C, SIGTERM and SIGHUP while a flow runs in the main thread.
 
-A signal may arrive between any two steps of Python code. While the engine's own bookkeeping runs in the main thread
-(`with shield`), it is put off until that is done; in user code it is raised at once.
+A signal may arrive between any two steps of Python code. The engine works under `with shield`, which puts a signal off
+until its bookkeeping is done; where it calls user code or waits, `with exposed` lets the signal through at once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,30 @@ class _Shield:
                 _raise(number)
 
 
+class _Exposed:
+    """Let signals through while the main thread runs user code or waits, although a shield is up further out."""
+
+    __slots__ = ("depths",)
+
+    def __init__(self) -> None:
+        self.depths: list[int] = []
+
+    def __enter__(self) -> None:
+        if threading.get_ident() == _main:
+            self.depths.append(shield.depth)
+            shield.depth = 0
+            if shield.pending:
+                number, shield.pending = shield.pending, 0
+                shield.depth = self.depths.pop()
+                _raise(number)
+
+    def __exit__(self, *_: object) -> None:
+        if threading.get_ident() == _main:
+            shield.depth = self.depths.pop()
+
+
 shield = _Shield()
+exposed = _Exposed()
 
 
 def _raise(number: int) -> None:

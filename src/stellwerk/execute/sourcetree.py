@@ -154,6 +154,7 @@ class Tree:
     def __init__(self, value: Any) -> None:
         self.root: str | None = None
         self._within: dict[str, bool] = {}
+        self._places: dict[str, str] = {}
         value = innermost(value)
         value = value if isinstance(value, (FunctionType, type)) else type(value)
         filename = filename_of(value)
@@ -183,10 +184,14 @@ class Tree:
 
     def place(self, filename: str) -> str:
         """Name a file by its dotted path in the tree; a notebook's cell is `__main__`."""
-        if not filename or _is_cell(filename) or self.root is None:
-            return "__main__"
-        path = os.path.relpath(os.path.abspath(filename), self.root).removesuffix(".py")
-        return path.replace(os.sep, ".").removesuffix(".__init__")
+        place = self._places.get(filename)
+        if place is None:
+            place = "__main__"
+            if filename and self.root is not None and not _is_cell(filename):
+                path = os.path.relpath(os.path.abspath(filename), self.root).removesuffix(".py")
+                place = path.replace(os.sep, ".").removesuffix(".__init__")
+            self._places[filename] = place
+        return place
 
     def label(self, value: Any) -> str:
         """Name a function or class by its place in the tree; by its module if it is of another."""

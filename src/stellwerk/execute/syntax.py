@@ -179,7 +179,8 @@ def _read(filename: str) -> str:
     try:
         with open(filename, "rb") as file:
             data = file.read()
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
+        # Not "utf-8-sig": that codec is a module to import.
+        return data.removeprefix(b"\xef\xbb\xbf").decode().replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError):  # another encoding: its functions go by their bytecode
         return ""
 

@@ -7,7 +7,7 @@ task runs on an event loop. The steps are the same: submitted, begun, ended (or 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from stellwerk.execute.identities import draw, new_id
 from stellwerk.execute.owner import now
 from stellwerk.execute.results import clean, describe
 from stellwerk.execute.scope import Frame
+from stellwerk.execute.signals import exposed, shield
 from stellwerk.execute.upstream import Upstream, fill, find, upstream_failed
 from stellwerk.model import policy
 from stellwerk.model.messages import Began, Ended, Granted, Message, Result, Submitted, Yielded
@@ -36,7 +37,9 @@ class Call(Frame):
 
     __slots__ = ("arguments", "call_key", "is_decided", "n", "task", "upstream")
 
-    def __init__(self, task: Task[..., Any], arguments: dict[str, Any], parent: Frame, upstream: Upstream | None) -> None:
+    def __init__(
+        self, task: Task[..., Any], arguments: dict[str, Any], parent: Frame, upstream: Upstream | None
+    ) -> None:
         number = parent.count_name(task.name)
         template = task.options.task_run_name
         name = f"{task.name}-{number}" if template is None else run_name(template, arguments)
@@ -88,7 +91,11 @@ class Call(Frame):
 
 
 def make(
-    task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], parent: Frame, wait_for: Iterable[Any] | None
+    task: Task[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    parent: Frame,
+    wait_for: Iterable[Any] | None,
 ) -> Call:
     """Make a call, its key and its name; nothing is recorded yet.
 
@@ -101,9 +108,13 @@ def make(
 
 def submit_message(call: Call) -> None:
     """Report that a call came into being."""
-    call.scope.open(call)
-    call.scope.tally.move(call.task_name, "", "pending")
-    call.scope.owner.post(call.submitted())
+    with shield:
+        if call.future is not None and call.upstream is None:
+            call.scope.owner.announce(call.submitted())
+        else:
+            call.scope.owner.post(call.submitted())
+        call.scope.open(call)
+        call.scope.tally.move(call.task_name, "", "pending")
 
 
 def remembered(call: Call) -> Any:
@@ -126,8 +137,9 @@ def run_here(call: Call) -> Any:
     if value is not _MISSING:
         return value
     if call.upstream is not None:
-        for future in call.upstream.futures():
-            future.wait()
+        with exposed:
+            for future in call.upstream.futures():
+                future.wait()
     submit_message(call)
     closed = close_undecided(call)
     if closed is not None:
@@ -149,7 +161,14 @@ def run_here(call: Call) -> Any:
             if outcome.problem is not None:
                 raise outcome.problem
             return outcome.value
-        time.sleep(ending.delay_seconds)
+        try:
+            with exposed:
+                time.sleep(ending.delay_seconds)
+        except BaseException as problem:
+            ending = end(call, Outcome(problem=problem))
+            if not ending.is_void:
+                call.scope.owner.post(ending.message)
+            raise
 
 
 def start(call: Call, launch: Callable[[Call], None]) -> Future[Any]:
@@ -325,14 +344,23 @@ def end(call: Call, outcome: Outcome, may_retry: bool = True) -> Ending:
     if outcome.problem is not None:
         error = describe(outcome.problem)
     at = now()
-    call.attempt_running = False
-    if may_retry and outcome.then == "failed" and outcome.label != "Exited":
+    was_running, call.attempt_running = call.attempt_running, False
+    if may_retry and was_running and outcome.then == "failed" and outcome.label != "Exited":
         delay = retry_delay(call, outcome, error)
         if delay is not None:
             until = at + int(delay * 1_000_000)
             scope.tally.move(call.task_name, "running", "pending")
             message = Ended(
-                call.run_id_bytes, at, "retried", call.attempt, "raised", "AwaitingRetry", outcome.cause, error, None, until
+                call.run_id_bytes,
+                at,
+                "retried",
+                call.attempt,
+                "raised",
+                "AwaitingRetry",
+                outcome.cause,
+                error,
+                None,
+                until,
             )
             return Ending(message, State("scheduled", "AwaitingRetry", outcome.cause, error), delay, call.closed)
     is_void = not scope.close(call)
@@ -341,6 +369,9 @@ def end(call: Call, outcome: Outcome, may_retry: bool = True) -> Ending:
         parent = call.parent
         if isinstance(parent, Frame) and parent.memo is not None and call.call_key:
             parent.memo[call.call_key, call.n] = outcome.value
+    if not was_running:
+        message = Ended(call.run_id_bytes, at, outcome.then, label=outcome.label, cause=outcome.cause)
+        return Ending(message, State(outcome.then, outcome.label, outcome.cause), None, is_void)
     message = Ended(
         call.run_id_bytes, at, outcome.then, call.attempt, outcome.event, outcome.label, outcome.cause, error, result
     )
@@ -367,7 +398,8 @@ def retry_delay(call: Call, outcome: Outcome, error: Error | None) -> float | No
                 return None
         except Exception as problem:
             call.scope.warn_once(
-                call, f"retry_condition_fn of task {call.task_name!r} raised {type(problem).__name__}: {problem}; no retry."
+                call,
+                f"retry_condition_fn of task {call.task_name!r} raised {type(problem).__name__}: {problem}; no retry.",
             )
             return None
     try:
@@ -377,7 +409,7 @@ def retry_delay(call: Call, outcome: Outcome, error: Error | None) -> float | No
         return None
 
 
-def iterate(call: Call) -> Iterator[Any]:
+def iterate(call: Call) -> Generator[Any, None, Any]:
     """Run a generator task that was called directly: its items are recorded as they are handed out."""
     submit_message(call)
     begin(call)
@@ -421,7 +453,8 @@ def _call_key(call: Call, code_hash: bytes) -> bytes:
         inputs = fingerprint.call_inputs(call.arguments)
         if inputs is None:
             culprit = next(
-                (f"{name}={kind}" for name, value in call.arguments.items() if (kind := fingerprint.obstacle(value))), "?"
+                (f"{name}={kind}" for name, value in call.arguments.items() if (kind := fingerprint.obstacle(value))),
+                "?",
             )
             call.scope.warn_once(
                 call,

@@ -40,5 +40,7 @@ def from_text(text: str) -> bytes:
     except ValueError:
         value = b""
     if len(value) != 16:
-        raise UsageError(f"{text!r} is not a run id.", hint="An id has 32 hexadecimal digits; `stellwerk runs ls` lists them.")
+        raise UsageError(
+            f"{text!r} is not a run id.", hint="An id has 32 hexadecimal digits; `stellwerk runs ls` lists them."
+        )
     return value

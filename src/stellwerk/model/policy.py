@@ -135,7 +135,8 @@ def at_least(n: int) -> str:
     Raises:
         DefinitionError: `n` is not a whole number of 1 or more.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    given: object = n
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise DefinitionError(f"at_least({n!r}) needs a whole number, 1 or more.")
     return f"{_AT_LEAST}{n})"
 

@@ -104,7 +104,12 @@ class State(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
         if isinstance(other, str):
             return self.name == other
         if isinstance(other, State):
-            return (self.name, self.label, self.cause, self.error) == (other.name, other.label, other.cause, other.error)
+            return (self.name, self.label, self.cause, self.error) == (
+                other.name,
+                other.label,
+                other.cause,
+                other.error,
+            )
         return NotImplemented
 
     def __hash__(self) -> int:

@@ -34,11 +34,13 @@ class Definition:
         if not callable(fn):
             raise DefinitionError(f"@{what} needs a function, not {type(fn).__name__} {fn!r}.")
         self.fn = fn
-        self.name = name or getattr(fn, "__name__", type(fn).__name__)
-        if not isinstance(self.name, str):
+        if name is not None and not isinstance(name, str):
             raise DefinitionError(f"name={name!r} of {what} must be text.")
+        self.name = name or str(getattr(fn, "__name__", type(fn).__name__))
         if isinstance(tags, str):
-            raise DefinitionError(f"tags={tags!r} of {what} {self.name!r} must be a list of texts.", hint="Write [...].")
+            raise DefinitionError(
+                f"tags={tags!r} of {what} {self.name!r} must be a list of texts.", hint="Write [...]."
+            )
         self.tags = tuple(sorted({str(tag) for tag in tags}))
         functools.update_wrapper(self, fn)  # type: ignore[arg-type]
         flags = _flags(fn)
@@ -97,7 +99,7 @@ def _flags(fn: Any) -> int:
     while not isinstance(getattr(fn, "__code__", None), CodeType):
         inner = getattr(fn, "func", None) or getattr(fn, "__func__", None)
         if inner is None:
-            inner = getattr(type(fn), "__call__", None)
+            inner = type(fn).__call__ if callable(fn) else None
             if not isinstance(getattr(inner, "__code__", None), CodeType):
                 return 0
         fn = inner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import msgspec
 
@@ -27,7 +27,7 @@ class ThreadPoolTaskRunner(msgspec.Struct, frozen=True):
     max_workers: int | None = None
 
     def __post_init__(self) -> None:
-        count = self.max_workers
+        count: Any = self.max_workers
         if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
             raise DefinitionError(f"max_workers={count!r} must be a whole number, 1 or more.")
 
@@ -81,9 +81,9 @@ class Flow(Definition, Generic[P, R]):
         if unknown:
             raise _unknown_option(sorted(unknown)[0])
         options = {**msgspec.structs.asdict(self.options), "name": self.name, "tags": self.tags, **changes}
-        made: Flow[P, R] = _make(self.fn, **options)
+        made = _make(self.fn, **options)
         made._bound = self._bound
-        return made
+        return cast("Flow[P, R]", made)
 
     def __get__(self, instance: object, owner: type | None = None) -> Flow[..., R]:
         return self if instance is None else self.bound_to(instance)

@@ -180,7 +180,10 @@ class Future(Generic[R]):
                 if not waiter.done():
                     waiter.set_result(None)
 
-            self.add_done_callback(lambda _: loop.call_soon_threadsafe(wake))
+            def tell(_: Future[R]) -> None:
+                loop.call_soon_threadsafe(wake)
+
+            self.add_done_callback(tell)
             yield from waiter
         return self.result()
 
@@ -301,5 +304,3 @@ class allow_failure(Generic[T]):  # noqa: N801 - users write it as a function, a
 def is_future(value: object) -> bool:
     """Say whether a value is a future, or one that may fail."""
     return isinstance(value, (Future, allow_failure))
-
-

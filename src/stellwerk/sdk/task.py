@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import msgspec
 
@@ -93,9 +93,9 @@ class Task(Definition, Generic[P, R]):
         if unknown:
             raise _unknown_option(sorted(unknown)[0])
         options = {**msgspec.structs.asdict(self.options), "name": self.name, "tags": self.tags, **changes}
-        made: Task[P, R] = _make(self.fn, **options)
+        made = _make(self.fn, **options)
         made._bound = self._bound
-        return made
+        return cast("Task[P, R]", made)
 
     def __get__(self, instance: object, owner: type | None = None) -> Task[..., R]:
         return self if instance is None else self.bound_to(instance)

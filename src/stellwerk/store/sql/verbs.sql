@@ -145,3 +145,79 @@ SELECT name, file, text FROM sources WHERE hash = ?
 
 -- name: counters_since
 SELECT flow, kind, state, SUM(runs) FROM counters WHERE project = ? AND hour >= ? GROUP BY flow, kind, state
+
+-- name: run_of_process
+-- The first root run that a process began since a moment; ids carry their time, so the search starts there.
+SELECT RUN FROM runs r CROSS JOIN leases l
+WHERE r.id >= ? AND r.parent_id IS NULL AND l.root_id = r.id AND l.host = ? AND l.boot_id = ? AND l.pid = ?
+ORDER BY r.id LIMIT 1
+
+-- name: run_neighbours
+-- The ids before and after each run's, from which the shortest unique prefix follows.
+SELECT r.id, (SELECT b.id FROM runs b WHERE b.id < r.id ORDER BY b.id DESC LIMIT 1),
+       (SELECT a.id FROM runs a WHERE a.id > r.id ORDER BY a.id LIMIT 1)
+FROM runs r WHERE r.id IN (??)
+
+-- name: run_tasks
+-- Task runs and child flow runs of a run in order of creation, with the tasks that its tasks called.
+WITH RECURSIVE below (id, seq, kind) AS (
+    SELECT r.id, r.seq, r.kind FROM runs r WHERE r.parent_id = ?
+    UNION ALL
+    SELECT c.id, c.seq, c.kind FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
+)
+SELECT RUN FROM (SELECT seq FROM below ORDER BY seq LIMIT ?) b CROSS JOIN runs r WHERE r.seq = b.seq ORDER BY b.seq
+
+-- name: run_tasks_not_completed
+-- The same, but only those that have not completed (yet).
+WITH RECURSIVE below (id, seq, kind, state) AS (
+    SELECT r.id, r.seq, r.kind, r.state FROM runs r WHERE r.parent_id = ?
+    UNION ALL
+    SELECT c.id, c.seq, c.kind, c.state FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
+)
+SELECT RUN FROM (SELECT seq FROM below WHERE state <> 'completed' ORDER BY seq LIMIT ?) b CROSS JOIN runs r
+WHERE r.seq = b.seq ORDER BY b.seq
+
+-- name: run_task_groups
+-- How a run's tasks and child flows stand, by name and state, in order of first creation.
+WITH RECURSIVE below (id, seq, kind, name, state, started_at, ended_at) AS (
+    SELECT r.id, r.seq, r.kind, COALESCE(r.task, r.flow), r.state, r.started_at, r.ended_at
+    FROM runs r WHERE r.parent_id = ?
+    UNION ALL
+    SELECT c.id, c.seq, c.kind, COALESCE(c.task, c.flow), c.state, c.started_at, c.ended_at
+    FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
+)
+SELECT kind, name, state, COUNT(*), MIN(started_at), MAX(ended_at), MIN(seq) FROM below
+GROUP BY kind, name, state ORDER BY MIN(seq)
+
+-- name: run_children_tally
+-- How the first children of a run stand; bounded, for lists.
+SELECT state, COUNT(*) FROM (SELECT state FROM runs WHERE parent_id = ? ORDER BY seq LIMIT ?) c GROUP BY state
+
+-- name: logs_of_tree
+-- Lines of a run and of everything below it, from a level up.
+WITH RECURSIVE below (id) AS (
+    SELECT r.id FROM runs r WHERE r.id = ?
+    UNION ALL
+    SELECT c.id FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id
+)
+SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.name, '') FROM logs l
+LEFT JOIN runs r ON r.id = l.run_id
+WHERE l.run_id IN (SELECT id FROM below) AND l.n > ? AND l.level >= ? ORDER BY l.n LIMIT ?
+
+-- name: logs_of_root_from
+-- Lines of a root run and of everything below it, from a level up.
+SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.name, '') FROM logs l
+LEFT JOIN runs r ON r.id = l.run_id WHERE l.root_id = ? AND l.n > ? AND l.level >= ? ORDER BY l.n LIMIT ?
+
+-- name: logs_of_root_tail
+-- Where the last lines of a root run begin.
+SELECT MIN(n) FROM (SELECT n FROM logs WHERE root_id = ? AND level >= ? ORDER BY n DESC LIMIT ?) l
+
+-- name: logs_of_tree_tail
+-- Where the last lines of a run and of everything below it begin.
+WITH RECURSIVE below (id) AS (
+    SELECT r.id FROM runs r WHERE r.id = ?
+    UNION ALL
+    SELECT c.id FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id
+)
+SELECT MIN(n) FROM (SELECT n FROM logs WHERE run_id IN (SELECT id FROM below) AND level >= ? ORDER BY n DESC LIMIT ?) l

@@ -1,0 +1,1 @@
+"""Doors: what people and programs may read and ask."""

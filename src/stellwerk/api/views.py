@@ -1,0 +1,351 @@
+"""Views: every read goes through here.
+
+What lives here: from stored rows to the objects that the command line, the server and pages show, in one shape for all
+of them. What does not: SQL (the store's), and any change.
+
+Theory of operation: a run that stayed on the plain road (submitted, granted, began, ended) keeps its only attempt and
+its story folded into its row, so they are derived here from its times; what left that road has rows of its own from
+then on, and only the part before is derived. In what is returned, times are RFC 3339 texts in UTC with microseconds,
+identities are UUID texts, and an absent value is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+
+from stellwerk.errors import NotFound, UsageError
+from stellwerk.model.identity import to_text
+from stellwerk.model.messages import Holder
+from stellwerk.model.records import RunRecord
+from stellwerk.model.states import ABSENT, CANCELLING, COMPLETED, PENDING, RUNNING, SCHEDULED, TERMINAL
+from stellwerk.store.port import Row, Store, in_chunks
+from stellwerk.store.statements import SELECTED
+
+__all__ = [
+    "find_run",
+    "logs",
+    "prefixes",
+    "recent_runs",
+    "run_begun_by",
+    "show_run",
+    "story",
+    "task_groups",
+    "task_tally",
+    "tasks_not_completed",
+]
+
+PROJECT = "default"
+TASKS = 10_000  # that `show_run` lists unless told otherwise: a contract
+TALLIED = 1_000  # children that `task_tally` looks at, so that a list of runs costs the same however big they are
+NEAR = 200  # recent runs among whose names a mistyped one is sought
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_PLACES = {column: place for place, column in enumerate(SELECTED)}
+_decode = msgspec.json.decode
+_LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+
+# ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def recent_runs(store: Store, limit: int, include_children: bool = False) -> list[dict[str, Any]]:
+    """List flow runs without a parent, or all runs of any kind, newest first.
+
+    Cost: one statement, and one more for those that were tried more than once.
+    """
+    rows = store.select("runs_recent_all" if include_children else "runs_recent", (PROJECT, limit))
+    return _objects(store, rows)
+
+
+def find_run(store: Store, text: str) -> tuple[dict[str, Any], str]:
+    """Find the run that a person means.
+
+    Args:
+        text: an id or the unique beginning of one, with or without hyphens; or a name, which means the newest run
+            of that name.
+
+    Returns: the run, and a note for the person when the name has several (else empty).
+
+    Raises:
+        NotFound: there is none; the hint names the nearest.
+        UsageError: several ids begin like this, and no run has it as its name.
+    """
+    rows = _by_prefix(store, text)
+    if len(rows) == 1:
+        return _objects(store, rows)[0], ""
+    named = store.select("runs_by_name", (PROJECT, text))
+    if named:
+        run = _objects(store, named[:1])[0]
+        note = "" if len(named) == 1 else f"There are older runs named {text}; this is the newest, {run['id']}."
+        return run, note
+    if rows:
+        found = [_record(row) for row in rows]
+        told = ", ".join(f"{to_text(record.id)} ({record.name})" for record in found[:2])
+        more = " and others" if len(found) > 2 else ""
+        raise UsageError(f"Several runs have an id that begins with {text!r}: {told}{more}.", hint="Give more of it.")
+    raise NotFound(f"There is no run {text!r}.", hint=_near(store, text), run=text)
+
+
+def show_run(store: Store, run: dict[str, Any], limit: int = TASKS) -> dict[str, Any]:
+    """Return a run with its tasks.
+
+    Args:
+        run: as `find_run` or `recent_runs` gave it.
+        limit: how many of its tasks to list, from the first.
+
+    Returns: the run with `tasks` (its task runs, those that they called and its child flow runs, in order of creation,
+        each a run like any other with `upstream` beside) and `tasks_total`.
+
+    Cost: four statements for each 500 tasks.
+    """
+    run_id = _identity(run)
+    tasks = _objects(store, store.select("run_tasks", (run_id, limit)))
+    upstream: dict[str, list[str]] = {}
+    for ids in in_chunks([_identity(task) for task in tasks]):
+        for below, above in store.select("upstream_of", (), ids):
+            upstream.setdefault(to_text(bytes(below)), []).append(to_text(bytes(above)))
+    for task in tasks:
+        task["upstream"] = upstream.get(task["id"], [])
+    total = len(tasks)
+    if total >= limit:
+        total = sum(row[3] for row in store.select("run_task_groups", (run_id,)))
+    return {**run, "tasks": tasks, "tasks_total": total}
+
+
+def tasks_not_completed(store: Store, run: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    """List the tasks and child flow runs of a run that have not completed, from the first."""
+    return _objects(store, store.select("run_tasks_not_completed", (_identity(run), limit)))
+
+
+def task_groups(store: Store, run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Count the tasks and child flows of a run by name: `kind, name, states, started_at, ended_at`.
+
+    Returns: in order of their first creation; `states` maps each state to how many are in it.
+    """
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    spans: dict[tuple[str, str], list[tuple[int | None, int | None]]] = {}
+    for kind, name, state, count, started_at, ended_at, _ in store.select("run_task_groups", (_identity(run),)):
+        group = groups.setdefault((kind, name), {"kind": kind, "name": name, "states": {}})
+        group["states"][state] = count
+        spans.setdefault((kind, name), []).append((started_at, ended_at))
+    for key, group in groups.items():
+        started = [start for start, _ in spans[key] if start is not None]
+        ended = [end for _, end in spans[key] if end is not None]
+        group["started_at"] = _time(min(started, default=None))
+        group["ended_at"] = _time(max(ended, default=None))
+    return list(groups.values())
+
+
+def task_tally(store: Store, run: dict[str, Any]) -> tuple[dict[str, int], bool]:
+    """Count a run's direct children by state; the second tells whether there are more than were counted.
+
+    Cost: one statement over at most 1,000 rows.
+    """
+    tally: dict[str, int] = dict(store.select("run_children_tally", (_identity(run), TALLIED)))  # type: ignore[arg-type]
+    return tally, sum(tally.values()) >= TALLIED
+
+
+def run_begun_by(store: Store, holder: Holder, since: int) -> dict[str, Any] | None:
+    """Find the first root run that a process began.
+
+    Args:
+        since: microseconds since the Unix epoch, UTC.
+
+    Returns: None when it began none.
+    """
+    first = (since // 1000 << 80).to_bytes(16, "big")
+    rows = store.select("run_of_process", (first, holder.host, holder.boot_id, holder.pid))
+    return _objects(store, rows)[0] if rows else None
+
+
+def prefixes(store: Store, runs: Sequence[dict[str, Any]], shortest: int = 8) -> dict[str, str]:
+    """Return for each run's id the shortest beginning that no other run's has, of at least `shortest` digits."""
+    found: dict[str, str] = {}
+    for ids in in_chunks([_identity(run) for run in runs]):
+        for row in store.select("run_neighbours", (), ids):
+            own, *others = (bytes(each).hex() for each in row if each is not None)
+            digits = max([shortest, *(_shared(own, other) + 1 for other in others)])
+            text = to_text(bytes(row[0]))
+            # Hyphens stand after the 8th, 12th, 16th and 20th digit.
+            found[text] = text[: digits + sum(digits > place for place in (8, 12, 16, 20))]
+    return found
+
+
+# ── what happened ────────────────────────────────────────────────────────────────────────────────────────────────────
+def story(store: Store, run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tell a run's transitions in order: `at, event, from_state, to_state, label`."""
+    row = store.select("run_by_id", (_identity(run),))
+    if not row:
+        raise NotFound(f"There is no run {run['id']!r}.", hint="It may have been deleted meanwhile.")
+    record = _record(row[0])
+    told = store.select("story_of", (record.id,)) if record.story_rows else []
+    steps = [*_plain_story(record, told[0] if told else None), *told]
+    return [
+        {"at": _time(at), "event": event, "from_state": before or None, "to_state": after, "label": label}
+        for at, event, before, after, label in steps
+    ]
+
+
+def _plain_story(record: RunRecord, first_told: Row | None) -> list[tuple[int, str, str, str, str | None]]:
+    """Derive the part of a story that was not written: up to the first written step, else to the present state."""
+    reached = first_told[2] if first_told else record.state
+    if reached == ABSENT:
+        return []
+    steps: list[tuple[int, str, str, str, str | None]] = [(record.created_at, "submitted", ABSENT, SCHEDULED, None)]
+    began_at = record.started_at if first_told is None or reached in (RUNNING, CANCELLING) else None
+    if began_at is not None:
+        steps.append((began_at, "granted", SCHEDULED, PENDING, None))
+        steps.append((began_at, "began", PENDING, RUNNING, None))
+    elif reached == PENDING:
+        steps.append((record.created_at, "granted", SCHEDULED, PENDING, None))
+    if first_told is None and record.ended_at is not None:
+        # A result without an attempt was taken from an earlier call; else the event is called like the state.
+        event = "cached" if record.state == COMPLETED and began_at is None else record.state
+        steps.append((record.ended_at, event, steps[-1][3], record.state, record.label))
+    return steps
+
+
+def logs(
+    store: Store, run: dict[str, Any], after: int = 0, limit: int = 1_000, level: int = 0, tail: int | None = None
+) -> list[dict[str, Any]]:
+    """List log lines of a run and of everything below it, in the order in which they were logged.
+
+    Args:
+        after: number of the line to go on after; 0 for the beginning.
+        limit: how many at most.
+        level: the lowest level, as Python's logging numbers them.
+        tail: only the last so many.
+
+    Returns: lines of `n, at, level, logger, message, run_id, run, attempt`; empty when there is none (yet).
+    """
+    run_id = _identity(run)
+    is_root = run["root_id"] == run["id"]
+    if tail is not None:
+        name = "logs_of_root_tail" if is_root else "logs_of_tree_tail"
+        first = store.select(name, (run_id, level, tail))[0][0]
+        if first is None:
+            return []
+        after = max(after, first - 1)
+    name = "logs_of_root_from" if is_root else "logs_of_tree"
+    return [
+        {
+            "n": n,
+            "at": _time(at),
+            "level": _LEVELS.get(number, str(number)),
+            "logger": logger,
+            "message": message,
+            "run_id": to_text(bytes(line_run)),
+            "run": run_name,
+            "attempt": attempt,
+        }
+        for n, line_run, attempt, at, number, logger, message, run_name in store.select(
+            name, (run_id, after, level, limit)
+        )
+    ]
+
+
+# ── shapes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _record(row: Row) -> RunRecord:
+    return RunRecord(**dict(zip(SELECTED, row, strict=True)))
+
+
+def _objects(store: Store, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    records = [_record(row) for row in rows]
+    tried: dict[bytes, list[Row]] = {}
+    for ids in in_chunks([record.id for record in records if record.story_rows]):
+        for row in store.select("attempts_of", (), ids):
+            tried.setdefault(bytes(row[0]), []).append(row)
+    return [_object(record, tried.get(bytes(record.id), ())) for record in records]
+
+
+def _object(record: RunRecord, tried: Sequence[Row]) -> dict[str, Any]:
+    has_result = record.result_size is not None
+    return {
+        "id": to_text(record.id),
+        "name": record.name,
+        "kind": record.kind,
+        "flow": record.flow,
+        "task": record.task,
+        "state": record.state,
+        "label": record.label,
+        "cause": _cause(record.cause, record.evidence),
+        "error": _json(record.error),
+        "parent_id": to_text(record.parent_id) if record.parent_id is not None else None,
+        "root_id": to_text(record.root_id),
+        "tags": _json(record.tags) or [],
+        "parameters": _json(record.parameters) or {},
+        "created_at": _time(record.created_at),
+        "due_at": _time(record.due_at),
+        "started_at": _time(record.started_at),
+        "ended_at": _time(record.ended_at),
+        "attempts": [_attempt(row) for row in tried] if tried else _folded_attempt(record),
+        "result": {"preview": record.preview, "size_bytes": record.result_size} if has_result else None,
+    }
+
+
+def _attempt(row: Row) -> dict[str, Any]:
+    _, number, state, label, cause, evidence, error, started_at, ended_at = row
+    return {
+        "number": number,
+        "state": state,
+        "label": label,
+        "cause": _cause(cause, evidence),
+        "error": _json(error),
+        "started_at": _time(started_at),
+        "ended_at": _time(ended_at),
+    }
+
+
+def _folded_attempt(record: RunRecord) -> list[dict[str, Any]]:
+    if not record.attempts:
+        return []
+    is_over = record.state in TERMINAL
+    state = record.state if is_over else RUNNING
+    told = (record.label, record.cause, record.evidence, record.error) if is_over else (None, None, None, None)
+    row = (record.id, record.attempts, state, *told, record.started_at, record.ended_at)
+    return [_attempt(row)]
+
+
+def _cause(kind: str | None, evidence: str | None) -> dict[str, str] | None:
+    return {"kind": kind, "evidence": evidence or ""} if kind else None
+
+
+def _json(text: str | None) -> Any:
+    return _decode(text) if text else None
+
+
+def _time(microseconds: int | None) -> str | None:
+    if microseconds is None:
+        return None
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+# ── finding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _identity(run: dict[str, Any]) -> bytes:
+    return bytes.fromhex(run["id"].replace("-", ""))
+
+
+def _by_prefix(store: Store, text: str) -> list[Row]:
+    digits = text.lower().replace("-", "")
+    if not digits or len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
+        return []
+    low, high = bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
+    return store.select("runs_by_prefix", (low, high))
+
+
+def _near(store: Store, text: str) -> str:
+    import difflib  # 6 ms, and only needed for a mistake
+
+    names = [_record(row).name for row in store.select("runs_recent", (PROJECT, NEAR))]
+    if not names:
+        return "Nothing has run yet: `stellwerk run FILE` or `python FILE` does."
+    near = difflib.get_close_matches(text, names, n=1, cutoff=0.6)
+    return f"Did you mean {near[0]}?" if near else "`stellwerk runs ls` lists what has run."
+
+
+def _shared(one: str, other: str) -> int:
+    """Count the digits in which two ids begin alike."""
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), len(one))
