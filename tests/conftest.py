@@ -24,6 +24,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from stellwerk.sdk import runtime
+
 START_SECONDS = 60
 STOP_SECONDS = 20
 DATABASES = itertools.count(1)
@@ -37,6 +39,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
     monkeypatch.setenv("STELLWERK_HOME", str(folder))
+    # The runtime reads its settings once a process; each test has settings of its own.
+    runtime.install(None)
     return folder
 
 

@@ -35,10 +35,13 @@ class Finding:
     def rows(self) -> int:
         return len(self.where)
 
+    @property
+    def place(self) -> str:
+        return f"{self.table}.{self.column}" if self.column else self.table
+
     def __str__(self) -> str:
-        where = f"{self.table}.{self.column}" if self.column else self.table
         example = f" ({self.example})" if self.example else ""
-        return f"{where}: {self.problem}: {self.rows:,} rows, {self.decision}{example}"
+        return f"{self.place}: {self.problem}: {self.rows:,} rows, {self.decision}{example}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class Check:
         """Positions of the rows to set aside: each once, however much is wrong with it."""
         bad = [finding.where for finding in self.findings if finding.decision == SET_ASIDE]
         return np.unique(np.concatenate(bad)) if bad else np.array([], dtype=np.int32)
+
+    @property
+    def kept(self) -> int:
+        return self.rows - len(self.set_aside)
 
     @property
     def wrong(self) -> list[Finding]:

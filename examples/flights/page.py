@@ -98,7 +98,7 @@ def tables_table(checks: Sequence[Check]) -> str:
     return table(
         ["Table", "Rows read", "Rows set aside", "Rows kept"],
         [
-            [checked.table, f"{checked.rows:,}", f"{len(checked.set_aside):,}", f"{checked.rows - len(checked.set_aside):,}"]
+            [checked.table, *(f"{n:,}" for n in (checked.rows, len(checked.set_aside), checked.kept))]
             for checked in checks
         ],
     )
@@ -106,7 +106,7 @@ def tables_table(checks: Sequence[Check]) -> str:
 
 def findings_table(checks: Sequence[Check]) -> str:
     rows = [
-        [f"{finding.table}.{finding.column}".rstrip("."), finding.problem, finding.example, f"{finding.rows:,}", finding.decision]
+        [finding.place, finding.problem, finding.example, f"{finding.rows:,}", finding.decision]
         for checked in checks
         for finding in checked.wrong
     ]
@@ -117,7 +117,7 @@ def missing_table(checks: Sequence[Check]) -> str:
     return table(
         ["Column", "Missing", "What that means"],
         [
-            [f"{finding.table}.{finding.column}", f"{finding.rows:,}", finding.problem.removeprefix("missing: ")]
+            [finding.place, f"{finding.rows:,}", finding.problem.removeprefix("missing: ")]
             for checked in checks
             for finding in checked.findings
             if finding not in checked.wrong
@@ -128,7 +128,7 @@ def missing_table(checks: Sequence[Check]) -> str:
 def carriers_table(year: Delays) -> str:
     carriers = year.per("carrier").sort_values("scheduled", ascending=False)
     return table(
-        ["Carrier", "Flights", "Not departed", f"Over {LATE_MINUTES} min late", "Mean delay at departure", "at arrival"],
+        ["Carrier", "Flights", "Not departed", f"Over {LATE_MINUTES} min late", "Mean delay leaving", "arriving"],
         [
             [
                 f"{year.airline(carrier)} ({carrier})",

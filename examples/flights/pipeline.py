@@ -24,13 +24,13 @@ TABLES = ["flights", "weather", "planes", "airports", "airlines"]
 MONTHS = range(1, 13)
 
 
-@task
+@task(task_run_name="extract {table}")
 def extract(table: str, folder: Path) -> DataFrame:
     """Read one table as it is."""
     return tables.read(table, folder)
 
 
-@task
+@task(task_run_name="check {table}")
 def check(table: str, raw: DataFrame) -> checks.Check:
     """Look for bad rows, wrong values and missing ones. Count and report them; change nothing."""
     checked = checks.check(table, raw)
@@ -41,7 +41,7 @@ def check(table: str, raw: DataFrame) -> checks.Check:
     return checked
 
 
-@task
+@task(task_run_name="clean {table}")
 def clean(table: str, raw: DataFrame, checked: checks.Check) -> DataFrame:
     """Set aside the rows, and empty the values, that the check named. No others."""
     return checks.clean(table, raw, checked)
@@ -53,7 +53,7 @@ def join(flights: DataFrame, weather: DataFrame, planes: DataFrame, airports: Da
     return joins.join(flights, weather, planes, airports)
 
 
-@task
+@task(task_run_name="count delays of month {month}")
 def count_delays(month: int, joined: DataFrame) -> DataFrame:
     """Count the delays of one month per carrier, airport and hour."""
     return delays.count(month, joined)
@@ -103,11 +103,11 @@ class Summary:
 
     def __str__(self) -> str:
         return (
-            f"{self.flights:,} flights of {self.carriers} carriers left New York, {self.not_departed:,} of them never. "
-            f"{self.rows_set_aside} bad rows were set aside.\n"
-            f"{self.late_share:.1%} left more than {delays.LATE_MINUTES} minutes late; "
+            f"{self.flights:,} flights of {self.carriers} carriers were to leave New York; "
+            f"{self.not_departed:,} never did. {self.rows_set_aside} bad rows were set aside.\n"
+            f"{self.late_share:.1%} of the others left more than {delays.LATE_MINUTES} minutes late; "
             f"the worst carrier was {self.worst_carrier} with {self.worst_late_share:.1%}.\n"
-            f"Foreseen for months never seen before: AUC {self.auc:.3f} "
+            f"On months that the forecast never saw: AUC {self.auc:.3f} "
             f"(by the carrier's mean {self.auc_carrier_mean:.3f}, by the base rate {self.auc_base_rate:.3f}).\n"
             f"Report: {self.report}"
         )
@@ -160,7 +160,7 @@ def flights(
     evaluation = evaluate.submit(learnt, joined, held_out)
 
     written = write_report.submit(report, checked, year, evaluation)
-    summary = summarise(checked, year, evaluation, written)
+    summary = summarise.submit(checked, year, evaluation, written).result()
     print(summary)
     return summary
 

@@ -5,6 +5,7 @@ from calendar import month_abbr
 from html import escape
 from inspect import getdoc
 from io import StringIO
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from delays import Delays
 from forecast import Evaluation
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
@@ -22,7 +24,7 @@ LATENESS = LinearSegmentedColormap.from_list("lateness", ["#eef4fa", "#f9d9b0", 
 DASHED = (0, (4, 3))
 PERCENT = PercentFormatter(1, decimals=0)
 WIDE, HALF = 10.6, 5.2  # inches; the page scales them to its columns
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # texts stay texts, in the font of the page
     "svg.hashsalt": "flights",  # the same picture gives the same file
     "font.size": 10,
@@ -92,7 +94,7 @@ def carriers(year: Delays) -> Figure:
     shares = year.per("carrier")["late_share"].sort_values()
     average = year.total["late_share"]
     figure, axes = blank(HALF, 6.9)
-    axes.axvline(average, color=INK, linewidth=1, linestyle=DASHED)
+    axes.axvline(average, color=INK, linewidth=1, linestyle=DASHED, zorder=0)
     names = [year.airline(carrier) for carrier in shares.index]
     axes.barh(names, shares, color=[ORANGE if share > average else BLUE for share in shares], height=0.7)
     for position, share in enumerate(shares):
@@ -142,7 +144,7 @@ def destinations(year: Delays) -> Figure:
     return figure
 
 
-def legend(figure: Figure, axes: Axes, colours: object, aspect: float) -> None:
+def legend(figure: Figure, axes: Axes, colours: ScalarMappable, aspect: float) -> None:
     bar = figure.colorbar(colours, ax=axes, format=PERCENT, pad=0.01, aspect=aspect)
     bar.outline.set_visible(False)
 
@@ -150,11 +152,12 @@ def legend(figure: Figure, axes: Axes, colours: object, aspect: float) -> None:
 def roc(evaluation: Evaluation) -> Figure:
     """How many late flights are found at the price of how many false alarms."""
     figure, axes = blank(HALF, 4.6)
-    axes.plot(*evaluation.model.curve, color=BLUE, label=f"model: AUC {evaluation.model.auc:.2f}")
-    axes.plot(*evaluation.carrier_mean.curve, color=ORANGE, label=f"carrier mean: AUC {evaluation.carrier_mean.auc:.2f}")
-    axes.plot(
-        *evaluation.base_rate.curve, color=GREY, linestyle=DASHED, label=f"base rate: AUC {evaluation.base_rate.auc:.2f}"
-    )
+    for name, score, colour, style in [
+        ("model", evaluation.model, BLUE, "-"),
+        ("carrier mean", evaluation.carrier_mean, ORANGE, "-"),
+        ("base rate", evaluation.base_rate, GREY, DASHED),
+    ]:
+        axes.plot(*score.curve, color=colour, linestyle=style, label=f"{name}: AUC {score.auc:.2f}")
     axes.set_xlabel("punctual flights wrongly suspected")
     axes.set_ylabel("late flights found")
     make_square(axes)
@@ -188,7 +191,7 @@ def make_square(axes: Axes) -> None:
 def weights(evaluation: Evaluation) -> Figure:
     """How much worse the forecast gets without knowing something."""
     lost = pd.Series(evaluation.auc_lost).round(3).clip(lower=0).sort_values()
-    figure, axes = blank(HALF, 3.6)
+    figure, axes = blank(HALF, 4.6)
     bars = axes.barh(lost.index, lost, color=BLUE, height=0.62)
     axes.bar_label(bars, fmt="%.3f", padding=4)
     axes.set_xlim(0, max(0.01, lost.max()) * 1.25)

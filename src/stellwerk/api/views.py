@@ -12,7 +12,7 @@ identities are UUID texts, and an absent value is None.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -43,7 +43,7 @@ TASKS = 10_000  # that `show_run` lists unless told otherwise: a contract
 TALLIED = 1_000  # children that `task_tally` looks at, so that a list of runs costs the same however big they are
 NEAR = 200  # recent runs among whose names a mistyped one is sought
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACES = {column: place for place, column in enumerate(SELECTED)}
 _decode = msgspec.json.decode
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
@@ -143,7 +143,7 @@ def task_tally(store: Store, run: dict[str, Any]) -> tuple[dict[str, int], bool]
 
     Cost: one statement over at most 1,000 rows.
     """
-    tally: dict[str, int] = dict(store.select("run_children_tally", (_identity(run), TALLIED)))  # type: ignore[arg-type]
+    tally: dict[str, int] = dict(store.select("run_children_tally", (_identity(run), TALLIED)))
     return tally, sum(tally.values()) >= TALLIED
 
 

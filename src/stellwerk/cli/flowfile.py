@@ -14,7 +14,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +26,7 @@ from stellwerk.sdk.task import Task
 
 __all__ = ["find_flow", "read_parameters"]
 
+_IMPORTLIB = os.path.dirname(importlib.__file__)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -101,13 +102,7 @@ def _load(place: str) -> ModuleType:
     if not _DOTTED.fullmatch(place) or place.endswith(".py"):
         raise UsageError(f"There is no file {place}.", hint=_near_files(place))
     sys.path.insert(0, os.getcwd())
-    try:
-        found = importlib.util.find_spec(place)
-    except (ImportError, ValueError):
-        found = None
-    if found is None:
-        raise UsageError(f"There is no file and no module {place}.", hint=_near_files(place))
-    return _import(place, found)
+    return _import(place, lambda: importlib.import_module(place))
 
 
 def _near_files(place: str) -> str:
@@ -128,28 +123,31 @@ def _load_file(path: str) -> ModuleType:
     # A file may be called like a module that is loaded already (`queue.py`); that one must stay what it is.
     if stem in sys.modules and os.path.realpath(getattr(sys.modules[stem], "__file__", "") or "") != path:
         stem = f"{stem}__flow"
-    loader = importlib.machinery.SourceFileLoader(stem, path)
-    spec = importlib.util.spec_from_file_location(stem, path, loader=loader)
+    return _import(path, lambda: _execute(path, stem))
+
+
+def _execute(path: str, name: str) -> ModuleType:
+    loader = importlib.machinery.SourceFileLoader(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
-    return _import(path, spec)
-
-
-def _import(place: str, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-    file = spec.origin or place
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
-        if spec.name in sys.modules:
-            return sys.modules[spec.name]
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        assert spec.loader is not None
-        spec.loader.exec_module(module)
-        return module
+        loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def _import(place: str, load: Callable[[], ModuleType]) -> ModuleType:
+    try:
+        return load()
     except (Exception, SystemExit) as problem:
-        sys.modules.pop(spec.name, None)
+        missing = problem.name if isinstance(problem, ModuleNotFoundError) else None
+        if missing and (place == missing or place.startswith(f"{missing}.")):
+            raise UsageError(f"There is no file and no module {place}.", hint=_near_files(place)) from problem
         raise UsageError(
-            f"{place} can't be imported: {_said(problem)}",
-            hint=_cure(problem),
-            traceback=_trimmed(problem, file),
+            f"{place} can't be imported: {_said(problem)}", hint=_cure(problem), traceback=_trimmed(problem)
         ) from problem
 
 
@@ -168,12 +166,13 @@ def _cure(problem: BaseException) -> str:
     return str(getattr(problem, "hint", "") or "Correct it there; `python FILE` should import it without an error.")
 
 
-def _trimmed(problem: BaseException, file: str) -> str:
+def _trimmed(problem: BaseException) -> str:
     """Write a traceback from the user's own file on."""
     told = traceback.TracebackException.from_exception(problem, compact=True)
     frames = list(told.stack)
-    first = next((place for place, frame in enumerate(frames) if frame.filename == file), len(frames))
-    told.stack = traceback.StackSummary.from_list(frames[first:])
+    while frames and (frames[0].filename == __file__ or frames[0].filename.startswith(("<frozen", _IMPORTLIB))):
+        del frames[0]
+    told.stack = traceback.StackSummary.from_list(frames)
     told.__cause__ = told.__context__ = None
     return "".join(told.format())
 

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
-__all__ = ["COLOURS", "GLYPHS", "NO_GLYPH", "ago", "clock", "count_states", "duration", "lines", "one_line", "seconds_of"]
+__all__ = [
+    "COLOURS",
+    "GLYPHS",
+    "NO_GLYPH",
+    "ago",
+    "clock",
+    "count_states",
+    "duration",
+    "lines",
+    "one_line",
+    "seconds_of",
+]
 
 GLYPHS: dict[str, str] = {
     "scheduled": "○",
@@ -60,10 +71,12 @@ def _shown(found: re.Match[str]) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a duration for people: `12 ms`, `4.2 s`, `3 min 05 s`, `2 h 10 min`, `3 d 04 h`; empty for None."""
+    """Write a duration for people: `0.4 ms`, `12 ms`, `4.2 s`, `3 min 05 s`, `2 h 10 min`, `3 d 04 h`; empty for None."""
     if seconds is None:
         return ""
     seconds = max(seconds, 0.0)
+    if seconds < 0.00995:
+        return f"{seconds * 1000:.1f} ms"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
@@ -106,7 +119,7 @@ def clock(moment: str | None, now: datetime | None = None) -> str:
     if moment is None:
         return ""
     local = datetime.fromisoformat(moment).astimezone()
-    today = (now or datetime.now(timezone.utc)).astimezone()
+    today = (now or datetime.now(UTC)).astimezone()
     if local.date() == today.date():
         return local.strftime("%H:%M:%S")
     return local.strftime("%d %b %H:%M" if local.year == today.year else "%d %b %Y")

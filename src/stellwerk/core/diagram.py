@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from stellwerk.core.table import ATTEMPT, RUN
-from stellwerk.model.states import ABSENT, RUNNING, SUSPENDED, TERMINAL
+from stellwerk.model.states import SUSPENDED, TERMINAL
 
 __all__ = ["draw", "draw_attempts", "draw_runs"]
 
@@ -17,7 +17,7 @@ def draw_runs() -> str:
 
 def draw_attempts() -> str:
     """Draw the states of an attempt."""
-    return draw(ATTEMPT, TERMINAL | {SUSPENDED} - {RUNNING})
+    return draw(ATTEMPT, TERMINAL | {SUSPENDED})
 
 
 def draw(table: Mapping[str, Mapping[str, str]], last: Collection[str]) -> str:
@@ -36,5 +36,5 @@ def draw(table: Mapping[str, Mapping[str, str]], last: Collection[str]) -> str:
     lines = ["stateDiagram-v2"]
     lines += [f"    {before or '[*]'} --> {after}: {', '.join(events)}" for (before, after), events in arrows.items()]
     reached = dict.fromkeys(after for _, after in arrows)
-    lines += [f"    {state} --> [*]" for state in reached if state in last and state != ABSENT]
+    lines += [f"    {state} --> [*]" for state in reached if state in last]
     return "\n".join(lines) + "\n"

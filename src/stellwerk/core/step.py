@@ -24,13 +24,14 @@ def move(subject: Subject, event: str) -> Subject:
     """Apply a run event that touches no attempt.
 
     Raises:
-        IllegalTransition: the table has no cell for it, or it would leave an attempt running in a run that is not.
+        IllegalTransition: the table has no cell for it, or it would leave an attempt running in a run that is not, or
+            a run running without an attempt that is.
     """
     try:
         state = RUN[event][subject.run]
     except KeyError:
         raise _illegal(subject, event) from None
-    if subject.attempt == RUNNING and state not in WITH_ATTEMPT:
+    if state == RUNNING or (subject.attempt == RUNNING and state not in WITH_ATTEMPT):
         raise _illegal(subject, event)
     return Subject(state, subject.attempt, subject.number)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stellwerk.engine.fold import Fold
-from stellwerk.errors import RefusedError
+from stellwerk.errors import Conflict, RefusedError
 from stellwerk.model.messages import Ack, Batch, Ended, Holder, Message
 from stellwerk.model.records import Known
 from stellwerk.model.states import RUNNING, Cause
@@ -28,14 +28,22 @@ def apply(store: Store, batches: Sequence[Batch]) -> list[Ack]:
     Idempotent: by (root run, fence, seq).
     Cost: one transaction; a batch of runs that begin and end within it costs a row and its index entries each.
     """
-    with store.write() as transaction:
-        return [apply_one(transaction, batch) for batch in batches]
+    try:
+        with store.write() as transaction:
+            return [apply_one(transaction, batch) for batch in batches]
+    except Conflict as refused:
+        if len(batches) == 1:
+            return [Ack(batches[0].seq, refused.code, str(refused))]
+    # The database refused some row of the group and took all of it back: each batch for itself, to find the culprit.
+    return [apply(store, [batch])[0] for batch in batches]
 
 
 def apply_one(transaction: Transaction, batch: Batch) -> Ack:
-    """Apply one batch inside an open transaction."""
-    if batch.opening is not None:
-        transaction.open_lease(batch.root_id, batch.fence, batch.opening)
+    """Apply one batch inside an open transaction.
+
+    Raises:
+        Conflict: the database refused a row (a run that is there already); the transaction cannot go on.
+    """
     try:
         fold = Fold(batch, transaction.load)
     except RefusedError as refused:
@@ -45,6 +53,8 @@ def apply_one(transaction: Transaction, batch: Batch) -> Ack:
         if seen == "stale":
             return _stale(batch)
         return Ack(batch.seq, refused.code, str(refused))
+    if batch.opening is not None:
+        transaction.open_lease(batch.root_id, batch.fence, batch.opening)
     verdict = transaction.advance(batch)
     if verdict == "applied":
         return Ack(batch.seq)

@@ -132,6 +132,9 @@ class Fold:
         terminal = after.run in TERMINAL
         if not terminal:
             self._leave_plain_road(known)
+        if record.ended_at is not None:  # resumed: it counts again when it ends again
+            self._count(record, record.ended_at, -1)
+            record.ended_at = None
         self._tell(record, message.at, message.then, after.run, message.label or None)
         record.state = after.run
         record.label = message.label or None
@@ -146,7 +149,8 @@ class Fold:
         if terminal:
             record.ended_at = message.at
             self._count(record, message.at)
-            self.ended_root = self.ended_root or record.id == self._root_id
+        if record.id == self._root_id:
+            self.ended_root = terminal
         if message.result is not None:
             record.result_hash, record.result_size, record.result, record.preview = _columns(message.result)
         known.is_changed = True
@@ -164,11 +168,14 @@ class Fold:
 
     def _leave_plain_road(self, known: Known) -> None:
         record = known.record
-        if record.story_rows == 0 and record.attempts == 1:
-            state = known.attempt_state or RUNNING
-            self.changes.attempts.append((record.id, 1, state, None, None, None, None, record.started_at, None))
-        if record.story_rows == 0:
-            self._explicit.add(record.id)
+        if record.story_rows or record.id in self._explicit:
+            return
+        self._explicit.add(record.id)
+        if record.attempts == 1:
+            # On the plain road the run's columns are its attempt's.
+            told = (record.label, record.cause, record.evidence, record.error)
+            row = (record.id, 1, known.attempt_state, *told, record.started_at, record.ended_at)
+            self.changes.attempts.append(row)
 
     def _tell(self, record: RunRecord, at: int, event: str, to_state: str, label: str | None) -> None:
         if not record.story_rows and record.id not in self._explicit:
@@ -193,10 +200,10 @@ class Fold:
             )
         )
 
-    def _count(self, record: RunRecord, at: int) -> None:
+    def _count(self, record: RunRecord, at: int, by: int = 1) -> None:
         key = (record.project, at // HOUR, record.flow or "", record.kind, record.state)
         counters = self.changes.counters
-        counters[key] = counters.get(key, 0) + 1
+        counters[key] = counters.get(key, 0) + by
 
     _handlers: ClassVar[dict[type, Callable[..., None]]] = {
         Submitted: _submitted,

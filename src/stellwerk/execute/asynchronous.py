@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -27,6 +28,7 @@ from stellwerk.sdk.futures import Future
 _background: list[asyncio.AbstractEventLoop] = []
 _lock = threading.Lock()
 _running: set[asyncio.Task[None]] = set()
+os.register_at_fork(after_in_child=_background.clear)
 
 
 def background_loop() -> asyncio.AbstractEventLoop:
@@ -91,15 +93,13 @@ def use_running_loop(frame: Frame) -> None:
     frame.loop = asyncio.get_running_loop()
 
 
-def flow_body(
-    frame: Frame, coroutine: Callable[[], Awaitable[Any]], judge: Callable[[Any], Any]
-) -> Callable[[], Awaitable[Any]]:
-    """Return the body of an async flow: the user's coroutine, then the wait for all it submitted, then the judgement."""
+def joining(frame: Frame, coroutine: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    """Return an async body: the user's coroutine, then the wait for all it submitted, then the judgement."""
 
     async def body() -> Any:
         value = await coroutine()
         await wait_for_all(frame.pending)
-        return judge(value)
+        return frame.judge(value)
 
     return body
 
@@ -169,6 +169,7 @@ async def run_here(call: Call) -> Any:
     if call.upstream is not None:
         for future in call.upstream.futures():
             await wait_for_future(future)
+            call.upstream.count(future)
     tasks.submit_message(call)
     owner = call.scope.owner
     closed = tasks.close_undecided(call)
@@ -212,14 +213,15 @@ def _body(call: Call) -> Callable[[], Awaitable[Any]]:
         async def gather() -> list[Any]:
             return [item async for item in parameters.call(fn, arguments)]
 
-        return gather
-    return lambda: parameters.call(fn, arguments)
+        return joining(call, gather)
+    return joining(call, lambda: parameters.call(fn, arguments))
 
 
 def launch(call: Call) -> None:
     """Start a submitted async call on the loop of its flow, or on our own."""
     parent = call.parent
-    assert isinstance(parent, Frame) and call.future is not None
+    assert isinstance(parent, Frame)
+    assert call.future is not None
     loop = parent.loop or background_loop()
     if running_loop() is loop:
         call.future.bind_to_loop(threading.get_ident())

@@ -16,6 +16,7 @@ from stellwerk.execute.identities import draw, new_id, new_name
 from stellwerk.execute.owner import Owner, now
 from stellwerk.execute.plan import plan_of
 from stellwerk.execute.process import this_process
+from stellwerk.execute.progress import Progress
 from stellwerk.execute.results import clean, describe
 from stellwerk.execute.scope import Frame, Scope, timer
 from stellwerk.execute.signals import Handlers, Terminated, die_of, exposed, shield
@@ -30,7 +31,6 @@ from stellwerk.sdk.futures import is_future
 from stellwerk.sdk.parameters import jsonable, run_name
 
 if TYPE_CHECKING:
-    from stellwerk.execute.progress import Progress
     from stellwerk.execute.runtime import LocalRuntime
 
 
@@ -85,7 +85,7 @@ class FlowCall:
             frame.name,
             frame.flow_name,
             parent_id=parent_id,
-            code_hash=self.scope.code(self.flow.fn, self.flow.options.version).hash,
+            code_hash=self.scope.code(self.flow, self.flow.options.version),
             tags=frame.tags,
             parameters=jsonable(self.arguments) if self.arguments else b"",
         )
@@ -104,31 +104,11 @@ class FlowCall:
 
     def body(self) -> Callable[[], Any]:
         """Return the call of the user's function, followed by the wait for all it submitted."""
-        return lambda: self._finish(self.flow.parameters.call(self.flow.fn, self.arguments))
+        return lambda: self.frame.join(self.flow.parameters.call(self.flow.fn, self.arguments))
 
     def coroutine(self) -> Any:
         """Call an async flow's function: a coroutine."""
         return self.flow.parameters.call(self.flow.fn, self.arguments)
-
-    def _finish(self, value: Any) -> Any:
-        frame = self.frame
-        while frame.pending:
-            frame.finished.clear()
-            if frame.pending:
-                frame.finished.wait()
-        return self.judge(value)
-
-    def judge(self, value: Any) -> Any:
-        """Return the flow's value once all it submitted has ended.
-
-        Raises:
-            BaseException: the exception of a submitted task that failed and that nobody handled.
-        """
-        value = fill_value(value)
-        failed = self.frame.unhandled()
-        if failed is not None:
-            failed.result()
-        return value
 
     def end(self, outcome: Outcome, may_retry: bool = True) -> tuple[Message | None, float | None]:
         """Decide what follows an attempt.
@@ -213,8 +193,6 @@ class Root:
         wanted = self.scope.config.progress
         if wanted == "off" or (wanted == "auto" and not (sys.stderr and sys.stderr.isatty())):
             return
-        from stellwerk.execute.progress import Progress
-
         self._progress = Progress(self.scope.tally, title)
         self._progress.start()
 
@@ -330,7 +308,7 @@ async def run_async(call: FlowCall) -> Any:
             call.submit()
             while True:
                 await asynchronous.committed(owner, call.begin())
-                body = asynchronous.flow_body(frame, call.coroutine, call.judge)
+                body = asynchronous.joining(frame, call.coroutine)
                 outcome = await asynchronous.call_async(frame, body, call.flow.options.timeout_seconds)
                 if signalled:
                     outcome = Outcome(problem=Terminated(signalled[0]))
@@ -376,7 +354,7 @@ def iterate(call: FlowCall) -> Generator[Any, None, Any]:
                 raise
         if isinstance(outcome.problem, StopIteration):
             value = outcome.problem.value
-            outcome = call_here(frame, lambda: call._finish(value), None)
+            outcome = call_here(frame, lambda: frame.join(value), None)
         if outcome.problem is not None:
             raise outcome.problem
         return outcome.value
@@ -386,20 +364,18 @@ def iterate(call: FlowCall) -> Generator[Any, None, Any]:
 
 async def iterate_async(call: FlowCall) -> AsyncIterator[Any]:
     """Run an async generator flow: it goes on as far as its items are asked for."""
-    import asyncio
-
-    from stellwerk.execute.asynchronous import call_async, committed
+    from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
 
     frame = call.frame
-    frame.loop = asyncio.get_running_loop()
+    asynchronous.use_running_loop(frame)
     call.submit()
     outcome = Outcome(None)
     try:
-        await committed(call.scope.owner, call.begin())
+        await asynchronous.committed(call.scope.owner, call.begin())
         generator = call.flow.parameters.call(call.flow.fn, call.arguments)
         while True:
             step: Callable[[], Awaitable[Any]] = generator.__anext__
-            outcome = await call_async(frame, step, None)
+            outcome = await asynchronous.call_async(frame, step, None)
             if outcome.problem is not None:
                 break
             yield outcome.value

@@ -11,8 +11,10 @@ import logging
 import os
 import sys
 import time
+from functools import lru_cache
 from typing import Any
 
+from stellwerk.execute import progress
 from stellwerk.execute.owner import now
 from stellwerk.execute.results import clean
 from stellwerk.execute.scope import Frame
@@ -53,13 +55,15 @@ def _is_alone(handler: logging.Handler) -> bool:
 
 
 def _show(name: str, record: logging.LogRecord, text: str) -> None:
-    stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
     try:
-        from stellwerk.execute import progress
-
-        progress.write(f"{stamp} {record.levelname:<7} {name} · {text}\n")
+        progress.write(f"{_clock(int(record.created))} {record.levelname:<7} {name} · {text}\n")
     except (OSError, ValueError, AttributeError):
         pass  # stderr is closed or gone: the line is recorded all the same
+
+
+@lru_cache(maxsize=4)
+def _clock(second: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(second))
 
 
 _handler: RunHandler | None = None

@@ -142,7 +142,7 @@ class _Single:
 
     async def call_async(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run an async task."""
-        from stellwerk.execute import asynchronous
+        from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
 
         root, call = self._open(args, kwargs)
         try:
@@ -157,7 +157,7 @@ def _is_forked(frame: object) -> bool:
 
 def _launcher(task: Task[..., Any]) -> Callable[[Call], None]:
     if task.is_async or task.is_async_generator:
-        from stellwerk.execute import asynchronous
+        from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
 
         return asynchronous.launch
     return _launch

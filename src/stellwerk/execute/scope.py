@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from stellwerk.client.transport import Transport
 from stellwerk.config import Config
-from stellwerk.execute.code import Code, code_of
+from stellwerk.execute.code import code_hash, code_of
 from stellwerk.execute.owner import Owner, now
 from stellwerk.execute.results import Unrecordable, clean, record
 from stellwerk.execute.threads import Pool
 from stellwerk.execute.timer import Timer
+from stellwerk.execute.upstream import fill_value
 from stellwerk.model.messages import Ended, Message, Result, Sourced
 from stellwerk.model.states import Cause, State
+from stellwerk.sdk import fingerprint
 from stellwerk.sdk.context import RunContext
+from stellwerk.sdk.definition import Definition
 from stellwerk.sdk.futures import Future
 
 timer = Timer()
@@ -29,7 +31,6 @@ class Frame(RunContext):
         "calls",
         "closed",
         "failed",
-        "finished",
         "future",
         "loop",
         "memo",
@@ -75,7 +76,6 @@ class Frame(RunContext):
         self.memo: dict[tuple[bytes, int], Any] | None = None
         self.pending: set[Future[Any]] = set()
         self.failed: list[Future[Any]] = []
-        self.finished = threading.Event()
 
     def count_name(self, name: str) -> int:
         """Number the calls of one task within this run, from 0."""
@@ -98,8 +98,25 @@ class Frame(RunContext):
         if future.outcome()[0] in ("failed", "crashed", "cancelled"):
             self.failed.append(future)
         self.pending.discard(future)
-        if not self.pending:
-            self.finished.set()
+
+    def join(self, value: Any) -> Any:
+        """Wait for all that the run submitted, and return its value with values in the place of futures.
+
+        Raises:
+            BaseException: the exception of a submitted call that failed and that nobody handled.
+        """
+        while self.pending:
+            for future in list(self.pending):
+                future.wait()
+        return self.judge(value)
+
+    def judge(self, value: Any) -> Any:
+        """Do what `join` does once nothing is pending any more."""
+        value = fill_value(value)
+        failed = self.unhandled() if self.failed else None
+        if failed is not None:
+            failed.result()
+        return value
 
     def unhandled(self) -> Future[Any] | None:
         """Find the first submitted call that failed and that nobody handled."""
@@ -136,7 +153,7 @@ class Scope:
         self.frames: dict[bytes, Frame] = {}
         self.durations: dict[str, float] = {}
         self.warned: set[str] = set()
-        self._codes: dict[tuple[int, str | None], tuple[Any, Code]] = {}
+        self._codes: dict[tuple[int, str | None, type | None], tuple[Any, bytes]] = {}
         self._warn = warn
 
     @property
@@ -144,13 +161,17 @@ class Scope:
         """Return the line to who keeps the record."""
         return self.owner.transport
 
-    def code(self, fn: Any, version: str | None) -> Code:
-        """Hash a function's code once a root run, and report its source."""
-        found = self._codes.get((id(fn), version))
+    def code(self, definition: Definition, version: str | None) -> bytes:
+        """Hash a definition's code once a root run, and report its source.
+
+        Returns: 16 bytes.
+        """
+        fn, owner = definition.fn, type(definition.bound) if definition.is_bound else None
+        found = self._codes.get((id(fn), version, owner))
         if found is None:
-            code = code_of(fn, version=version)
+            code = code_of(fn, version=version, owner=owner)
             # The function is kept beside its hash: a freed one's id would be given to another.
-            found = self._codes[id(fn), version] = (fn, code)
+            found = self._codes[id(fn), version, owner] = (fn, code.hash)
             if code.source:
                 file = getattr(getattr(fn, "__code__", None), "co_filename", "")
                 name = getattr(fn, "__qualname__", type(fn).__name__)
@@ -222,3 +243,7 @@ class Scope:
             if frame.future is not None:
                 frame.future.settle(State(then, label, cause), error=error)
         return messages
+
+
+fingerprint.set_code_hook(code_hash)
+fingerprint.register(Definition, lambda definition: code_of(definition.fn).hash)

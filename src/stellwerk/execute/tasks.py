@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from xxhash import xxh3_128_digest
+
 from stellwerk.errors import Abandoned, RunCrashed, Skip
 from stellwerk.execute.attempt import Outcome, call_here
 from stellwerk.execute.identities import draw, new_id
@@ -35,7 +37,7 @@ _MISSING = object()
 class Call(Frame):
     """Hold one call of a task."""
 
-    __slots__ = ("arguments", "call_key", "is_decided", "n", "task", "upstream")
+    __slots__ = ("arguments", "call_key", "code_hash", "is_decided", "n", "task", "upstream")
 
     def __init__(
         self, task: Task[..., Any], arguments: dict[str, Any], parent: Frame, upstream: Upstream | None
@@ -53,13 +55,13 @@ class Call(Frame):
         self.arguments = arguments
         self.upstream = upstream
         self.is_decided = False
-        code = parent.scope.code(task.fn, task.options.version)
-        self.call_key = _call_key(self, code.hash)
+        self.code_hash = parent.scope.code(task, task.options.version)
+        self.call_key = _call_key(self)
         self.n = parent.count_key(self.call_key) if self.call_key else 0
 
     def submitted(self) -> Submitted:
         """Make the message that brings the run into being."""
-        parent, options = self.parent, self.task.options
+        parent = self.parent
         assert isinstance(parent, Frame)
         upstream = self.upstream
         return Submitted(
@@ -72,7 +74,7 @@ class Call(Frame):
             parent.run_id_bytes,
             self.call_key,
             self.n,
-            self.scope.code(self.task.fn, options.version).hash,
+            self.code_hash,
             self.tags,
             _parameters(self.arguments),
             tuple(future.run_id_bytes for future in upstream.futures()) if upstream else (),
@@ -85,9 +87,15 @@ class Call(Frame):
         if self.upstream is not None:
             arguments = fill(arguments, self.task.options.run_when != "all_succeeded")
         fn, parameters = self.task.fn, self.task.parameters
-        if self.task.is_generator:
-            return lambda: list(parameters.call(fn, arguments))
-        return lambda: parameters.call(fn, arguments)
+        is_generator = self.task.is_generator
+
+        def body() -> Any:
+            value = parameters.call(fn, arguments)
+            if is_generator:
+                value = list(value)
+            return self.join(value) if self.pending or self.failed or isinstance(value, Future) else value
+
+        return body
 
 
 def make(
@@ -140,6 +148,7 @@ def run_here(call: Call) -> Any:
         with exposed:
             for future in call.upstream.futures():
                 future.wait()
+                call.upstream.count(future)
     submit_message(call)
     closed = close_undecided(call)
     if closed is not None:
@@ -191,16 +200,18 @@ def start(call: Call, launch: Callable[[Call], None]) -> Future[Any]:
         return future
     future.upstream = tuple(call.upstream.futures())
     for above in future.upstream:
-        above.add_done_callback(lambda _: decide(call, launch))
+        above.add_done_callback(lambda ended: decide(call, launch, ended))
     return future
 
 
-def decide(call: Call, launch: Callable[[Call], None]) -> None:
-    """See whether a waiting call may run by now, or never will."""
+def decide(call: Call, launch: Callable[[Call], None], ended: Future[Any]) -> None:
+    """See whether a waiting call may run now that one more of its upstream has ended, or never will."""
     assert call.upstream is not None
-    if call.is_decided or call.upstream.decide(call.task.options.run_when) == "wait":
-        return
-    call.is_decided = True
+    call.upstream.count(ended)
+    with call.upstream.lock:  # several may end at once, on several threads
+        if call.is_decided or call.closed or call.upstream.decide(call.task.options.run_when) == "wait":
+            return
+        call.is_decided = True
     closed = close_undecided(call)
     if closed is None:
         call.scope.owner.post(Granted(call.run_id_bytes, now()))
@@ -233,9 +244,8 @@ def close_undecided(call: Call) -> Closed | None:
             for future in upstream.futures():
                 if future.done():
                     future.handle()
-        for future, is_allowed in upstream.arguments:
-            if is_allowed:
-                future.handle()
+        for future in upstream.allowed():
+            future.handle()
         return None
     call.scope.close(call)
     if decision == "upstream_failed":
@@ -446,7 +456,7 @@ def iterate(call: Call) -> Generator[Any, None, Any]:
     return outcome.value
 
 
-def _call_key(call: Call, code_hash: bytes) -> bytes:
+def _call_key(call: Call) -> bytes:
     task = call.task
     key = task.options.key
     if key is None:
@@ -467,7 +477,8 @@ def _call_key(call: Call, code_hash: bytes) -> bytes:
         inputs = fingerprint.fingerprint(chosen)
         if inputs is None:
             return b""
-    return fingerprint.combine({"task": task.name.encode(), "code": code_hash, "inputs": inputs})
+    # The code's hash and the inputs' have a fixed length, so the name in front is told apart.
+    return xxh3_128_digest(task.name.encode() + call.code_hash + inputs)
 
 
 def _keyed(call: Call) -> bytes:

@@ -43,7 +43,7 @@ class Pool:
         # Called under the lock: see that somebody takes the next job, if a place is free.
         if not self._jobs or self._running + self._returning >= self._size:
             return
-        if self._idle:
+        if len(self._jobs) <= self._idle:  # a thread that was told, but is not awake yet, still counts as idle
             self._change.notify()
         elif self._threads - self._waiting < self._size:
             self._threads += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,11 @@ class Timer:
     """Call functions later, on one daemon thread; they must be short and must not raise."""
 
     def __init__(self) -> None:
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        # Also in a forked child, which has neither the thread nor the business of its parent.
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._number = itertools.count()
         self._change = threading.Condition()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,60 +15,68 @@ _PLAIN = frozenset({int, float, str, bool, bytes, type(None), complex, bytearray
 
 
 class Upstream:
-    """Hold the futures that one call depends on.
+    """Hold the futures that one call depends on, and count how they end.
 
-    Attributes:
+    Args:
         arguments: futures whose values the call takes, with whether their failure is allowed.
-        others: futures it only waits for.
+        others: futures it only waits for, likewise.
+
+    Cost: linear to make; each future that ends costs the same, however many there are.
     """
 
-    __slots__ = ("arguments", "others")
+    __slots__ = ("_allowed", "_awaited", "_ended", "_futures", "_needed", "lock")
 
-    def __init__(self) -> None:
-        self.arguments: list[tuple[Future[Any], bool]] = []
-        self.others: list[Future[Any]] = []
+    def __init__(self, arguments: list[tuple[Future[Any], bool]], others: list[tuple[Future[Any], bool]]) -> None:
+        self._allowed = [future for future, is_allowed in (*arguments, *others) if is_allowed]
+        self._awaited = {future for future, _ in arguments} | {future for future, is_allowed in others if is_allowed}
+        # Those that count for the condition; what may fail wherever it is taken does not.
+        self._needed = {future for future, is_allowed in (*arguments, *others) if not is_allowed}
+        self._futures = list(dict.fromkeys(future for future, _ in (*arguments, *others)))
+        self._ended = {"completed": 0, "skipped": 0, "failed": 0}
+        self.lock = threading.Lock()
 
     def futures(self) -> list[Future[Any]]:
         """List them all, each once."""
-        return list(dict.fromkeys([*(future for future, _ in self.arguments), *self.others]))
+        return self._futures
+
+    def allowed(self) -> list[Future[Any]]:
+        """List those that may fail in at least one place."""
+        return self._allowed
+
+    def count(self, future: Future[Any]) -> None:
+        """Take note that one of the futures has ended; called once for each."""
+        with self.lock:
+            self._awaited.discard(future)
+            if future in self._needed:
+                name = future.outcome()[0]
+                self._ended[name if name in self._ended else "failed"] += 1
 
     def decide(self, run_when: str) -> policy.Decision:
         """Decide whether the call may start by now: see `policy.decide`."""
-        allowed = {future for future, is_allowed in self.arguments if is_allowed}
-        outcomes: list[str | None] = []
-        is_waiting = False
-        for future in self.futures():
-            if not future.done():
-                is_waiting = is_waiting or future in allowed or future not in self.others
-            if future not in allowed:
-                outcomes.append(future.outcome()[0] if future.done() else None)
-        decision = policy.condition(run_when, outcomes)
-        return "wait" if decision == "run" and is_waiting else decision
+        ended = self._ended
+        unfinished = len(self._needed) - sum(ended.values())
+        decision = policy.decide(run_when, ended["completed"], ended["failed"], ended["skipped"], unfinished)
+        return "wait" if decision == "run" and self._awaited else decision
 
     def why_failed(self) -> tuple[Future[Any], BaseException | None]:
         """Find the first upstream that failed, and its exception."""
-        for future in self.futures():
+        for future in self._futures:
             name, _, error = future.outcome()
             if future.done() and name in ("failed", "crashed", "cancelled"):
                 return future, error
-        return self.futures()[0], None
+        return self._futures[0], None
 
 
 def find(arguments: Mapping[str, Any], wait_for: Iterable[Any] | None) -> Upstream | None:
     """Find the futures in a call's arguments, also inside lists, tuples, sets, dicts and dataclasses."""
-    upstream = Upstream()
+    taken: list[tuple[Future[Any], bool]] = []
     for value in arguments.values():
         if type(value) not in _PLAIN:
-            _search(value, False, upstream.arguments)
+            _search(value, False, taken)
+    others: list[tuple[Future[Any], bool]] = []
     if wait_for is not None:
-        found: list[tuple[Future[Any], bool]] = []
-        _search(list(wait_for) if not isinstance(wait_for, (Future, allow_failure)) else [wait_for], False, found)
-        for future, allowed in found:
-            if allowed:
-                upstream.arguments.append((future, True))
-            else:
-                upstream.others.append(future)
-    return upstream if upstream.arguments or upstream.others else None
+        _search([wait_for] if isinstance(wait_for, (Future, allow_failure)) else list(wait_for), False, others)
+    return Upstream(taken, others) if taken or others else None
 
 
 def _search(value: Any, allowed: bool, found: list[tuple[Future[Any], bool]], depth: int = 0) -> None:
@@ -129,8 +138,11 @@ def _fill(value: Any, takes_failures: bool, depth: int) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return kind(_fill(item, takes_failures, depth + 1) for item in value)
     if isinstance(value, dict):
-        filled = {key: _fill(item, takes_failures, depth + 1) for key, item in value.items()}
-        return filled if kind is dict else kind(filled)
+        # Copied, since a defaultdict, a Counter or a user's own is not made from its items alone.
+        filled = {} if kind is dict else copy.copy(value)
+        for key, item in value.items():
+            filled[key] = _fill(item, takes_failures, depth + 1)
+        return filled
     made = copy.copy(value)
     for name in kind.__dataclass_fields__:
         object.__setattr__(made, name, _fill(getattr(value, name), takes_failures, depth + 1))

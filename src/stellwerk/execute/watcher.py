@@ -20,6 +20,7 @@ from stellwerk.execute.process import condition, holder_of
 
 _started: list[subprocess.Popen[bytes]] = []
 _lock = threading.Lock()
+os.register_at_fork(after_in_child=_started.clear)
 GRACE_ROUNDS = 2  # rounds without a lease after which it ends: the next run of the same script is often near
 
 

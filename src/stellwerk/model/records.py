@@ -45,6 +45,30 @@ CHANGING = RUN_COLUMNS[RUN_COLUMNS.index("state") :]
 """Columns that change after a run was created."""
 
 
+class AttemptRecord(msgspec.Struct):
+    """Hold one row of `attempts`."""
+
+    run_id: bytes
+    number: int
+    state: str
+    label: str | None
+    cause: str | None
+    evidence: str | None
+    error: str | None
+    started_at: int
+    ended_at: int | None
+
+
+class StoryRecord(msgspec.Struct):
+    """Hold one transition of a run, as `story` tells it."""
+
+    at: int
+    event: str
+    from_state: str
+    to_state: str
+    label: str | None
+
+
 class Known(msgspec.Struct):
     """Hold a run that the present transaction touches: its row, the state of its latest attempt, and what is new."""
 
@@ -65,6 +89,6 @@ class Changes(msgspec.Struct):
     edges: list[tuple[bytes, bytes]] = []
     items: list[tuple[object, ...]] = []
     logs: list[tuple[object, ...]] = []
-    sources: list[tuple[object, ...]] = []
+    sources: list[tuple[bytes, str, str | None, str]] = []
     counters: dict[tuple[str, int, str, str, str], int] = {}
     plan: tuple[object, ...] | None = None

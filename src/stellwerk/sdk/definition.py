@@ -33,6 +33,10 @@ class Definition:
             )
         if not callable(fn):
             raise DefinitionError(f"@{what} needs a function, not {type(fn).__name__} {fn!r}.")
+        # First of all, since it copies the function's own attributes; a wrapper of a task brings along those of that.
+        functools.update_wrapper(self, fn)  # type: ignore[arg-type]
+        self.__dict__.pop("parameters", None)
+        self._bound = ()
         self.fn = fn
         if name is not None and not isinstance(name, str):
             raise DefinitionError(f"name={name!r} of {what} must be text.")
@@ -42,7 +46,6 @@ class Definition:
                 f"tags={tags!r} of {what} {self.name!r} must be a list of texts.", hint="Write [...]."
             )
         self.tags = tuple(sorted({str(tag) for tag in tags}))
-        functools.update_wrapper(self, fn)  # type: ignore[arg-type]
         flags = _flags(fn)
         self.is_async = bool(flags & _COROUTINE)
         self.is_generator = bool(flags & _GENERATOR)
@@ -52,6 +55,16 @@ class Definition:
     def parameters(self) -> Parameters:
         """Return the function's parameters, read at the first call."""
         return Parameters(self.fn, self.name)
+
+    @property
+    def is_bound(self) -> bool:
+        """Say whether this is a method of an instance."""
+        return bool(self._bound)
+
+    @property
+    def bound(self) -> Any:
+        """Return the instance that this is a method of, or None."""
+        return self._bound[0] if self._bound else None
 
     def bound_to(self, instance: object) -> Any:
         """Return this definition as a method of an instance; the instance is then the first argument."""

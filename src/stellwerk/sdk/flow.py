@@ -69,7 +69,7 @@ class Flow(Definition, Generic[P, R]):
             ParameterError: the arguments do not fit; every bad one is named, and nothing was recorded.
             BaseException: what its function raised, or the exception of a failed task that nobody handled.
         """
-        return runtime.get().call_flow(self, args, kwargs)  # type: ignore[no-any-return]
+        return cast("R", runtime.get().call_flow(self, args, kwargs))
 
     def with_options(self, **changes: Any) -> Flow[P, R]:
         """Return the same flow with some options changed; takes what `flow` takes.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
 
 from stellwerk.errors import DefinitionError
 from stellwerk.model.identity import to_text
@@ -94,10 +94,10 @@ class Future(Generic[R]):
             self._wait(timeout)
         self.handle()
         if self._error is None:
-            return self._value  # type: ignore[no-any-return]
+            return cast("R", self._value)
         if raise_on_failure:
             raise self._error
-        return self._error  # type: ignore[return-value]
+        return cast("R", self._error)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the run to end; return whether it has. Does not raise what the run raised."""
@@ -150,12 +150,29 @@ class Future(Generic[R]):
         """Remember the thread whose event loop runs this call; blocking that thread would wait for ever."""
         self._loop_thread = thread
 
+    def refuse_to_block(self) -> None:
+        """Check that waiting in this thread would not block the event loop that is to run this call or its upstream.
+
+        Raises:
+            DefinitionError: it would wait for ever.
+
+        Cost: linear in the unfinished upstream.
+        """
+        thread, seen, todo = threading.get_ident(), {self}, [self]
+        while todo:
+            future = todo.pop()
+            if future._settled:
+                continue
+            if future._loop_thread == thread:
+                raise DefinitionError(
+                    f"Waiting here for {self.name!r} would block the event loop that runs {future.name!r}.",
+                    hint="Write `await future`, also for several at once; `asyncio.as_completed` takes futures as well.",
+                )
+            todo += [above for above in future.upstream if above not in seen]
+            seen.update(future.upstream)
+
     def _wait(self, timeout: float | None) -> None:
-        if self._loop_thread == threading.get_ident():
-            raise DefinitionError(
-                f"Waiting here for {self.name!r} would block the event loop that runs it.",
-                hint="Write `await future` instead of `future.result()`.",
-            )
+        self.refuse_to_block()
         waiter = threading.Lock()
         waiter.acquire()
         self.add_done_callback(lambda _: waiter.release())
@@ -259,6 +276,8 @@ def as_completed(futures: Iterable[Future[T]], timeout: float | None = None) -> 
         TimeoutError: not all have ended within `timeout` seconds.
     """
     wanted = list(futures)
+    for future in wanted:
+        future.refuse_to_block()
     ended: list[Future[T]] = []
     ready = threading.Semaphore(0)
 

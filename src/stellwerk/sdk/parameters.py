@@ -12,8 +12,10 @@ import functools
 import inspect
 import math
 import os
+import typing
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from types import CodeType, FunctionType, MethodType, UnionType
+from types import CodeType, FunctionType, MethodType, SimpleNamespace, UnionType
 from typing import TYPE_CHECKING, Any, Final, Union, Unpack
 
 import msgspec
@@ -290,9 +292,6 @@ class Parameters:
 
     def _resolve(self, name: str) -> Any:
         """Resolve one annotation; what cannot be resolved becomes Any. One by one, so that each stands for itself."""
-        import typing
-        from types import SimpleNamespace
-
         hint = self._annotations[name]
         if isinstance(hint, type) and not getattr(hint, "__args__", None):
             return hint
@@ -386,8 +385,6 @@ def _has_stream(hint: Any) -> bool:
 
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
     """Build pydantic's checker; None for a type that pydantic cannot check."""
-    import warnings
-
     from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 
     with warnings.catch_warnings():

@@ -52,7 +52,7 @@ class Task(Definition, Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task here and return its value; an async task gives a coroutine, a generator task a generator."""
-        return runtime.get().call_task(self, args, kwargs)  # type: ignore[no-any-return]
+        return cast("R", runtime.get().call_task(self, args, kwargs))
 
     def submit(self, *args: Any, wait_for: Iterable[Any] | None = None, **kwargs: Any) -> Future[R]:
         """Hand the call to the flow's task runner.

@@ -2,6 +2,8 @@
 
 Theory of operation: one writer a process. `write()` opens a short transaction that holds the database's write lock;
 inside it the hallway reads what it decides on, so no decision rests on something another process may have changed.
+SQLite locks the database, Postgres the lease row that every batch begins with. Rows that several owners write
+(sources, counters) come last in a transaction and in one order, so that writers never wait for each other in a ring.
 Readers use connections of their own and never wait for the writer.
 """
 
@@ -35,10 +37,12 @@ class Transaction:
         self._sql = sql
         self._execute = execute
         self._executemany = executemany
+        self._sources: dict[bytes, Sequence[Any]] = {}
+        self._counters: dict[tuple[str, int, str, str, str], int] = {}
 
     def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
         """Run a named statement that reads; `listed` fills its `(??)`."""
-        rows: list[Row] = self._execute(expand(self._sql[name], len(listed)), [*parameters, *listed]).fetchall()
+        rows: list[Row] = self._execute(*bind(self._sql[name], parameters, listed)).fetchall()
         return rows
 
     def change(self, name: str, parameters: Sequence[Any] = ()) -> int:
@@ -66,6 +70,8 @@ class Transaction:
     def seen(self, batch: Batch) -> str:
         """Tell what `advance` would say of a batch, changing nothing."""
         row = self._execute(self._sql["lease_look"], (batch.root_id,)).fetchone()
+        if not row and batch.opening is not None and batch.seq == 1:
+            return "next"
         if not row or row[0] != batch.fence or row[1] < batch.seq - 1:
             return "stale"
         return "applied" if row[1] >= batch.seq else "next"
@@ -81,12 +87,10 @@ class Transaction:
         return known
 
     def put(self, changes: Changes) -> None:
-        """Write rows, table by table."""
+        """Write rows, table by table; shared ones (sources, counters) are kept until `finish`."""
         many, sql = self._executemany, self._sql
         if changes.plan:
             self._execute(sql["plans_insert"], changes.plan)
-        if changes.sources:
-            many(sql["sources_insert"], changes.sources)
         if changes.runs:
             many(sql["runs_insert"], [msgspec.structs.astuple(run) for run in changes.runs])
         if changes.updated:
@@ -95,17 +99,31 @@ class Transaction:
                 [(*(getattr(run, column) for column in _changing), run.id) for run in changes.updated],
             )
         if changes.attempts:
-            many(sql["attempts_put"], changes.attempts)
+            many(sql["attempts_put"], _latest(changes.attempts))
         if changes.story:
             many(sql["story_insert"], changes.story)
         if changes.edges:
             many(sql["edges_insert"], changes.edges)
         if changes.items:
-            many(sql["items_put"], changes.items)
+            many(sql["items_put"], _latest(changes.items))
         if changes.logs:
             many(sql["logs_insert"], changes.logs)
-        if changes.counters:
-            many(sql["counters_add"], [(*key, count) for key, count in changes.counters.items()])
+        for source in changes.sources:
+            self._sources[source[0]] = source
+        for key, count in changes.counters.items():
+            self._counters[key] = self._counters.get(key, 0) + count
+
+    def finish(self) -> None:
+        """Write what owners share. The store calls it just before it commits.
+
+        Cost: two statements at most, however many batches were applied.
+        """
+        if self._sources:
+            self._executemany(self._sql["sources_insert"], [self._sources[key] for key in sorted(self._sources)])
+        if self._counters:
+            counted = [(*key, self._counters[key]) for key in sorted(self._counters) if self._counters[key]]
+            if counted:
+                self._executemany(self._sql["counters_add"], counted)
 
 
 class Store(Protocol):
@@ -119,7 +137,9 @@ class Store(Protocol):
         """Open a write transaction: commits on leaving, rolls back on an exception.
 
         Raises:
-            UnavailableError: the disk is full, the database is away or stays locked; nothing was written.
+            UnavailableError: the disk is full, the database is away or stays locked. Nothing was written, or, if it
+                went away during the commit itself, perhaps all of it; sending the same again is safe (`seq`).
+            Conflict: the rows contradict those that are there; nothing was written.
         """
 
     def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
@@ -129,13 +149,18 @@ class Store(Protocol):
         """Give back connections and files. Idempotent."""
 
 
-def expand(sql: str, count: int) -> str:
-    """Fill `(??)` with `count` parameters of the dialect."""
-    if not count:
-        return sql
+def bind(sql: str, parameters: Sequence[Any], listed: Sequence[Any] = ()) -> tuple[str, Sequence[Any]]:
+    """Fill the list of a statement that has one: SQLite takes a parameter an element, Postgres one array."""
     if "(??)" in sql:
-        return sql.replace("(??)", "(" + ",".join("?" * count) + ")")
-    return sql.replace("(%s%s)", "(" + ",".join(["%s"] * count) + ")")
+        return sql.replace("(??)", "(" + ",".join("?" * len(listed)) + ")"), (*parameters, *listed)
+    if "ANY(%s)" in sql:
+        return sql, (*parameters, list(listed))
+    return sql, parameters
+
+
+def _latest(rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    """Keep the last row of each (run, number): a statement of Postgres may not touch a row twice."""
+    return list({(row[0], row[1]): row for row in rows}.values())
 
 
 def in_chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from stellwerk.errors import ConfigError, UnavailableError
+from stellwerk.errors import ConfigError, Conflict, UnavailableError
 from stellwerk.store.lock import WriteLock
-from stellwerk.store.port import SCHEMA_VERSION, Row, Transaction, expand
+from stellwerk.store.port import SCHEMA_VERSION, Row, Transaction, bind
 from stellwerk.store.statements import migrations, statements
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -45,12 +45,15 @@ class SqliteStore:
         self._thread_lock = threading.Lock()
         self._readers: list[sqlite3.Connection] = []
         self._pid = os.getpid()
-        self._lock = WriteLock(path)
-        _create_private(path)
         with _translated(path):
-            self._writer = self._connect("FULL" if durability == "power" else "NORMAL")
-            self.database_id = self._migrate()
-        self._transaction = Transaction(self._sql, self._writer.execute, self._writer.executemany)
+            _create_private(path)
+            self._lock = WriteLock(path)
+            try:
+                self._writer = self._connect("FULL" if durability == "power" else "NORMAL")
+                self.database_id = self._migrate()
+            except BaseException:
+                self._lock.close()
+                raise
 
     def _connect(self, synchronous: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -109,11 +112,13 @@ class SqliteStore:
     def write(self) -> Iterator[Transaction]:
         """Open a write transaction: see `Store.write`."""
         with self._thread_lock:
-            self._lock.acquire()
             try:
+                self._lock.acquire()
                 try:
                     self._writer.execute("BEGIN IMMEDIATE")
-                    yield self._transaction
+                    transaction = Transaction(self._sql, self._writer.execute, self._writer.executemany)
+                    yield transaction
+                    transaction.finish()
                     self._writer.execute("COMMIT")
                 except BaseException as problem:
                     with contextlib.suppress(sqlite3.Error):
@@ -135,7 +140,7 @@ class SqliteStore:
                 reader.execute("PRAGMA query_only = ON")
         try:
             with _translated(self._path):
-                return reader.execute(expand(self._sql[name], len(listed)), (*parameters, *listed)).fetchall()
+                return reader.execute(*bind(self._sql[name], parameters, listed)).fetchall()
         finally:
             self._readers.append(reader)
 
@@ -188,10 +193,17 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as problem:
         raise _translate(problem, path) from problem
+    except OSError as problem:
+        raise UnavailableError(
+            f"The database {path} can't be opened: {problem.strerror}.",
+            hint="Check that its folder exists, is writable and has space left, then try again.",
+        ) from problem
 
 
-def _translate(problem: sqlite3.Error, path: Path) -> ConfigError | UnavailableError:
+def _translate(problem: sqlite3.Error, path: Path) -> ConfigError | Conflict | UnavailableError:
     code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return Conflict(f"A row contradicts those in {path}: {problem}.", hint="Nothing was changed.")
     if code == sqlite3.SQLITE_NOTADB:
         return ConfigError(
             f"{path} is not a database.", hint="Move that file away, or set STELLWERK_HOME to another folder."

@@ -35,8 +35,15 @@ def statements(dialect: str) -> dict[str, str]:
             special[name] = sql
     found.update(special)
     if dialect == "postgres":
-        return {name: sql.replace("%", "%%").replace("?", "%s") for name, sql in found.items()}
+        return {name: _for_psycopg(sql) for name, sql in found.items()}
     return found
+
+
+def _for_psycopg(sql: str) -> str:
+    # A list is one array there, so that a statement has one text (and one plan) however long it is. Arrays of columns
+    # (`?::type[]`) go in binary form: measured twice to four times as fast as text.
+    sql = sql.replace("%", "%%").replace("IN (??)", "= ANY(?)").replace("?::", "%b::")
+    return sql.replace("?", "%s")
 
 
 def migrations(dialect: str) -> list[tuple[int, str, str]]:

@@ -31,11 +31,14 @@ SELECT root_id, fence, seq, counter, lease_seconds, host, boot_id, pid, pid_star
 UPDATE leases SET fence = fence + 1, seq = 0 WHERE root_id = ? AND fence = ? AND is_held = 1
 
 -- name: runs_load
--- The runs that a batch touches and did not create itself; bulky results stay where they are.
+-- The runs that a batch touches and did not create itself, with the state of the latest attempt: on the plain road that
+-- is the run's own.
 SELECT r.id, r.project, r.kind, r.parent_id, r.root_id, r.name, r.flow, r.task, r.call_key, r.n, r.code_hash, NULL,
        NULL, r.created_at, r.state, r.label, r.cause, r.evidence, r.attempts, r.story_rows, r.due_at, r.started_at,
        r.ended_at, r.error, r.result_hash, r.result_size, r.result, r.preview,
-       COALESCE(a.state, CASE WHEN r.attempts > 0 AND r.state = 'running' THEN 'running' ELSE '' END), a.started_at
+       COALESCE(a.state, CASE WHEN r.attempts > 0
+           AND r.state IN ('running', 'completed', 'failed', 'crashed', 'cancelled', 'skipped') THEN r.state ELSE '' END),
+       a.started_at
 FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempts
 WHERE r.id IN (??)
 
@@ -49,10 +52,31 @@ INSERT INTO runs (id, project, kind, parent_id, root_id, name, flow, task, call_
     result_size, result, preview)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: runs_insert_many postgres
+-- Many rows come as one array a column and are one statement (`_many`: what Postgres takes in place of the statement
+-- above when there are more than a few). The casts are the columns' types.
+INSERT INTO runs (id, project, kind, parent_id, root_id, name, flow, task, call_key, n, code_hash, tags, parameters,
+    created_at, state, label, cause, evidence, attempts, story_rows, due_at, started_at, ended_at, error, result_hash,
+    result_size, result, preview)
+SELECT * FROM unnest(?::bytea[], ?::text[], ?::text[], ?::bytea[], ?::bytea[], ?::text[], ?::text[], ?::text[],
+    ?::bytea[], ?::bigint[], ?::bytea[], ?::text[], ?::text[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[],
+    ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::bytea[], ?::bigint[], ?::bytea[],
+    ?::text[])
+
 -- name: runs_update
 UPDATE runs SET state = ?, label = ?, cause = ?, evidence = ?, attempts = ?, story_rows = ?, due_at = ?,
     started_at = ?, ended_at = ?, error = ?, result_hash = ?, result_size = ?, result = ?, preview = ?
 WHERE id = ?
+
+-- name: runs_update_many postgres
+UPDATE runs SET state = u.state, label = u.label, cause = u.cause, evidence = u.evidence, attempts = u.attempts,
+    story_rows = u.story_rows, due_at = u.due_at, started_at = u.started_at, ended_at = u.ended_at, error = u.error,
+    result_hash = u.result_hash, result_size = u.result_size, result = u.result, preview = u.preview
+FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[],
+    ?::text[], ?::bytea[], ?::bigint[], ?::bytea[], ?::text[], ?::bytea[])
+    AS u (state, label, cause, evidence, attempts, story_rows, due_at, started_at, ended_at, error, result_hash,
+    result_size, result, preview, id)
+WHERE runs.id = u.id
 
 -- name: attempts_put
 INSERT INTO attempts (run_id, number, state, label, cause, evidence, error, started_at, ended_at)
@@ -60,19 +84,43 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id, number) DO UPDATE SET state = excluded.state, label = excluded.label, cause = excluded.cause,
     evidence = excluded.evidence, error = excluded.error, ended_at = excluded.ended_at
 
+-- name: attempts_put_many postgres
+INSERT INTO attempts (run_id, number, state, label, cause, evidence, error, started_at, ended_at)
+SELECT * FROM unnest(?::bytea[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::bigint[],
+    ?::bigint[])
+ON CONFLICT (run_id, number) DO UPDATE SET state = excluded.state, label = excluded.label, cause = excluded.cause,
+    evidence = excluded.evidence, error = excluded.error, ended_at = excluded.ended_at
+
 -- name: story_insert
 INSERT INTO story (run_id, n, at, event, from_state, to_state, label) VALUES (?, ?, ?, ?, ?, ?, ?)
 
+-- name: story_insert_many postgres
+INSERT INTO story (run_id, n, at, event, from_state, to_state, label)
+SELECT * FROM unnest(?::bytea[], ?::bigint[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[])
+
 -- name: edges_insert
 INSERT INTO edges (downstream_id, upstream_id) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- name: edges_insert_many postgres
+INSERT INTO edges (downstream_id, upstream_id) SELECT * FROM unnest(?::bytea[], ?::bytea[]) ON CONFLICT DO NOTHING
 
 -- name: items_put
 INSERT INTO items (run_id, n, at, result_hash, result_size, result, preview) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id, n) DO UPDATE SET at = excluded.at, result_hash = excluded.result_hash,
     result_size = excluded.result_size, result = excluded.result, preview = excluded.preview
 
+-- name: items_put_many postgres
+INSERT INTO items (run_id, n, at, result_hash, result_size, result, preview)
+SELECT * FROM unnest(?::bytea[], ?::bigint[], ?::bigint[], ?::bytea[], ?::bigint[], ?::bytea[], ?::text[])
+ON CONFLICT (run_id, n) DO UPDATE SET at = excluded.at, result_hash = excluded.result_hash,
+    result_size = excluded.result_size, result = excluded.result, preview = excluded.preview
+
 -- name: logs_insert
 INSERT INTO logs (root_id, n, run_id, attempt, at, level, logger, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: logs_insert_many postgres
+INSERT INTO logs (root_id, n, run_id, attempt, at, level, logger, message)
+SELECT * FROM unnest(?::bytea[], ?::bigint[], ?::bytea[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::text[])
 
 -- name: sources_insert
 INSERT INTO sources (hash, name, file, text) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
@@ -144,7 +192,7 @@ SELECT n, at, result_hash, result_size, result, preview FROM items WHERE run_id 
 SELECT name, file, text FROM sources WHERE hash = ?
 
 -- name: counters_since
-SELECT flow, kind, state, SUM(runs) FROM counters WHERE project = ? AND hour >= ? GROUP BY flow, kind, state
+SELECT flow, kind, state, CAST(SUM(runs) AS BIGINT) FROM counters WHERE project = ? AND hour >= ? GROUP BY flow, kind, state
 
 -- name: run_of_process
 -- The first root run that a process began since a moment; ids carry their time, so the search starts there.
@@ -221,3 +269,18 @@ WITH RECURSIVE below (id) AS (
     SELECT c.id FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id
 )
 SELECT MIN(n) FROM (SELECT n FROM logs WHERE run_id IN (SELECT id FROM below) AND level >= ? ORDER BY n DESC LIMIT ?) l
+
+-- name: meta_all postgres
+-- The migrations that were applied and the database's id. (SQLite keeps its version in its header.)
+SELECT key, value FROM meta
+
+-- name: meta_lock postgres
+-- Processes that start at once migrate one after another; the lock ends with the transaction.
+SELECT pg_advisory_xact_lock(?)
+
+-- name: meta_insert postgres
+INSERT INTO meta (key, value) VALUES (?, ?)
+
+-- name: tables_present postgres
+-- Tables of ours, or of somebody else under the same names.
+SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ANY(?)

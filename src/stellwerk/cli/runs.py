@@ -1,0 +1,207 @@
+"""`stellwerk runs`: what ran and what is running. Reads only; each command first ends what its owner left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stellwerk.cli.main import LazyGroup
+from stellwerk.cli.text import lines, one_line
+
+if TYPE_CHECKING:
+    from stellwerk.assemble import Engine
+
+__all__ = ["list_runs", "runs", "show", "show_logs", "watch"]
+
+LISTED = 50  # runs, unless --limit: a contract
+POLL_SECONDS = 0.2
+SWEEP_SECONDS = 2.0
+PAGE = 5_000  # log lines read at a time
+
+runs = LazyGroup(
+    "runs",
+    help="List, show, watch runs and read their logs.",
+    epilog="RUN is an id, the beginning of one, or a name (the newest run of that name).",
+    places={
+        "ls": ("List flow runs, newest first.", "stellwerk.cli.runs:list_runs"),
+        "show": ("Show one run with its tasks.", "stellwerk.cli.runs:show"),
+        "logs": ("Print what a run logged.", "stellwerk.cli.runs:show_logs"),
+        "watch": ("Follow a run until it ends.", "stellwerk.cli.runs:watch"),
+    },
+)
+
+
+@contextlib.contextmanager
+def open_swept() -> Iterator[Engine]:
+    """Open the record, end what dead owners left behind and say so."""
+    from stellwerk.assemble import open_engine
+
+    engine = open_engine()
+    try:
+        sweep(engine)
+        yield engine
+    finally:
+        engine.close()
+
+
+def sweep(engine: Engine) -> None:
+    """End the runs whose owner is gone, and say which."""
+    for name, message in engine.sweep():
+        click.echo(f"{one_line(name)} {one_line(message)}.", err=True)
+
+
+def _find(engine: Engine, text: str) -> dict[str, Any]:
+    from stellwerk.api import views
+
+    run, note = views.find_run(engine.store, text)
+    if note:
+        click.echo(one_line(note), err=True)
+    return run
+
+
+def _complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from stellwerk.api import views
+    from stellwerk.assemble import open_engine
+
+    try:
+        engine = open_engine()
+    except Exception:  # a completion says nothing rather than spoil the line that is being typed
+        return []
+    with contextlib.closing(engine):
+        names = dict.fromkeys(run["name"] for run in views.recent_runs(engine.store, LISTED))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+_run_argument = click.argument("run", metavar="RUN", shell_complete=_complete_run)
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command("ls")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=LISTED, show_default=True, help="How many at most.")
+@click.option("--all", "everything", is_flag=True, help="Child flow runs and task runs too.")
+@_as_json
+def list_runs(limit: int, everything: bool, as_json: bool) -> None:
+    """List flow runs that no other run called, newest first."""
+    from stellwerk.api import views
+
+    with open_swept() as engine:
+        found = views.recent_runs(engine.store, limit, everything)
+        if as_json:
+            from stellwerk.cli.output import print_json
+
+            print_json(found)
+            return
+        if not found:
+            click.echo("Nothing has run yet. `stellwerk run FILE` or `python FILE` does.", err=True)
+            return
+        from stellwerk.cli.pages import print_runs
+
+        print_runs(engine.store, found)
+
+
+@click.command()
+@_run_argument
+@click.option("--limit", type=click.IntRange(0), help="How many tasks to list.  [default: 20; with --json 10000]")
+@_as_json
+def show(run: str, limit: int | None, as_json: bool) -> None:
+    """Show a run: how it stands, its parameters, its error, its tasks and its result."""
+    from stellwerk.api import views
+
+    with open_swept() as engine:
+        found = _find(engine, run)
+        if as_json:
+            from stellwerk.cli.output import print_json
+
+            print_json(views.show_run(engine.store, found, views.TASKS if limit is None else limit))
+            return
+        from stellwerk.cli.pages import print_run
+
+        print_run(engine.store, found, limit)
+
+
+@click.command("logs")
+@_run_argument
+@click.option("--follow", "-f", is_flag=True, help="Go on until the run ends.")
+@click.option("--tail", type=click.IntRange(0), metavar="N", help="Begin with the last N lines.")
+@click.option("--level", metavar="LEVEL", default="DEBUG", show_default=True, help="The lowest level to print.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array; with --follow one object a line.")
+def show_logs(run: str, follow: bool, tail: int | None, level: str, as_json: bool) -> None:
+    """Print what a run and everything below it logged, in order."""
+    from stellwerk.cli.logs import follow_lines, level_number, print_lines, read_lines
+
+    number = level_number(level)
+    with open_swept() as engine:
+        found = _find(engine, run)
+        if follow:
+            following = follow_lines(engine, found, number, tail)
+            print_lines(following, as_json, one_a_line=True)
+        else:
+            print_lines(read_lines(engine, found, number, tail), as_json, one_a_line=False)
+
+
+@click.command()
+@_run_argument
+def watch(run: str) -> int:
+    """Follow a run until it ends, and exit with its code: 0 completed, 1 failed, 3 crashed, 4 cancelled.
+
+    Ctrl-C ends the watching; the run goes on.
+    """
+    from stellwerk.cli.run import EXIT_CODES, summary, tally
+
+    with open_swept() as engine:
+        found = _find(engine, run)
+        try:
+            ended, groups = _watch(engine, found)
+        except KeyboardInterrupt:
+            click.echo(f"{one_line(found['name'])} goes on; only the watching was interrupted.", err=True)
+            raise
+        if ended["error"]:
+            click.echo(lines(ended["error"]["traceback"]).rstrip("\n"), err=True)
+        click.echo(summary(ended, tally(groups)), err=True)
+        return EXIT_CODES[ended["state"]]
+
+
+class _Counts:
+    """Hold what the display shows: task name → state → count."""
+
+    rows: dict[str, dict[str, int]]
+
+    def __init__(self) -> None:
+        self.rows = {}
+
+
+def _watch(engine: Engine, run: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Show how a run stands until it ends: live on a terminal, else a line at each change of state."""
+    from stellwerk.api import views
+    from stellwerk.cli.run import EXIT_CODES
+    from stellwerk.execute.progress import Progress
+
+    rows = _Counts()
+    display = Progress(rows, f"{one_line(run['name'])} · {one_line(run['flow'] or run['task'])}")
+    is_live = sys.stderr.isatty()
+    said = ""
+    swept_at = time.monotonic()
+    try:
+        while True:
+            run, _ = views.find_run(engine.store, run["id"])
+            groups = views.task_groups(engine.store, run)
+            rows.rows = {one_line(group["name"]): group["states"] for group in groups}
+            if run["state"] in EXIT_CODES:
+                return run, groups
+            if is_live and not said:
+                display.start()
+            elif not is_live and said != run["state"]:
+                click.echo(f"{one_line(run['name'])} is {run['state']}", err=True)
+            said = run["state"]
+            time.sleep(POLL_SECONDS)
+            if time.monotonic() - swept_at > SWEEP_SECONDS:
+                sweep(engine)
+                swept_at = time.monotonic()
+    finally:
+        if is_live and said:
+            display.stop("")
