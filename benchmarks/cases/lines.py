@@ -13,7 +13,7 @@ LINE_BYTES = 80
 
 def limit(ground: Ground) -> float:
     """Measure bare rows of a line's size, a thousand a commit."""
-    return LINES / float(ground.work("limit.py", LINES, 1_000, LINE_BYTES)["seconds"])
+    return LINES / float(ground.work("limit.py", LINES, 1_000, LINE_BYTES, "none")["seconds"])
 
 
 @case(

@@ -13,7 +13,7 @@ ROW_BYTES = 400  # about what a task run weighs; the payload of a limit's row
 
 
 def _limit(ground: Ground, rows: int, per_commit: int) -> float:
-    return rows / float(ground.work("limit.py", rows, per_commit, ROW_BYTES)["seconds"])
+    return rows / float(ground.work("limit.py", rows, per_commit, ROW_BYTES, "random")["seconds"])
 
 
 def _rate(told: dict[str, float], count: int) -> Sample:

@@ -1,7 +1,7 @@
-"""Insert ROWS rows into a bare SQLite file, PER_COMMIT a transaction; prints one JSON line. Usage: limit.py ROWS PER_COMMIT BYTES.
+"""Insert ROWS rows into a bare SQLite file, PER_COMMIT a transaction; prints one JSON line.
 
-What no recorder on this machine can beat: one connection, WAL, synchronous=NORMAL, a random key, an index on it, and a
-payload of BYTES a row.
+Usage: limit.py ROWS PER_COMMIT BYTES KEY, where KEY is `random` (each row has one, with an index) or `none`. What no
+recorder on this machine can beat: one connection, WAL, synchronous=NORMAL, and a payload of BYTES a row.
 """
 
 import json
@@ -11,12 +11,14 @@ import sys
 import time
 
 if __name__ == "__main__":
-    rows, per_commit, size = (int(word) for word in sys.argv[1:])
+    rows, per_commit, size = (int(word) for word in sys.argv[1:4])
+    is_keyed = sys.argv[4] == "random"
     database = sqlite3.connect("limit.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
-    database.execute("CREATE TABLE rows (n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT NULL)")
-    data = [(os.urandom(16), os.urandom(size)) for _ in range(rows)]
+    unique = "UNIQUE" if is_keyed else ""
+    database.execute(f"CREATE TABLE rows (n INTEGER PRIMARY KEY, id BLOB {unique}, payload BLOB NOT NULL)")
+    data = [(os.urandom(16) if is_keyed else None, os.urandom(size)) for _ in range(rows)]
     wall, cpu = time.perf_counter(), time.process_time()
     for start in range(0, rows, per_commit):
         database.execute("BEGIN IMMEDIATE")

@@ -40,8 +40,9 @@ class Finding:
         return f"{self.table}.{self.column}" if self.column else self.table
 
     def __str__(self) -> str:
+        rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
         example = f" ({self.example})" if self.example else ""
-        return f"{self.place}: {self.problem}: {self.rows:,} rows, {self.decision}{example}"
+        return f"{self.place}: {self.problem}: {rows}, {self.decision}{example}"
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,6 @@ def clean(name: str, raw: pd.DataFrame, checked: Check) -> pd.DataFrame:
     typed = parse(name, raw)
     for finding in checked.findings:
         if finding.decision == EMPTIED:
-            values = typed[finding.column].copy()
-            values.iloc[finding.where] = None
-            typed[finding.column] = values
+            typed[finding.column] = typed[finding.column].mask(np.isin(np.arange(len(typed)), finding.where))
     kept = typed.drop(index=typed.index[checked.set_aside]).reset_index(drop=True)
     return kept.apply(compact)

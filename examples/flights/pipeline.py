@@ -160,10 +160,8 @@ def flights(
     evaluation = evaluate.submit(learnt, joined, held_out)
 
     written = write_report.submit(report, checked, year, evaluation)
-    summary = summarise.submit(checked, year, evaluation, written).result()
-    print(summary)
-    return summary
+    return summarise.submit(checked, year, evaluation, written).result()
 
 
 if __name__ == "__main__":
-    flights()
+    print(flights())

@@ -99,7 +99,7 @@ def carriers(year: Delays) -> Figure:
     axes.barh(names, shares, color=[ORANGE if share > average else BLUE for share in shares], height=0.7)
     for position, share in enumerate(shares):
         axes.text(share - 0.004, position, f"{share:.0%}", ha="right", va="center", color=PAPER, weight="bold")
-    axes.text(average + 0.004, -0.95, f"all flights: {average:.1%}", va="center")
+    axes.text(average - 0.004, -0.95, f"all flights: {average:.1%}", ha="right", va="center")
     axes.set_ylim(-1.4, len(names) - 0.4)
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0, labelcolor=INK)

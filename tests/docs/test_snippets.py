@@ -1,6 +1,7 @@
 """What the README and the pages in docs/ show is run, and what they say it prints is compared.
 
-Each page has a working folder and a home of its own, and its blocks run from top to bottom:
+Each section of a page (from one `##` to the next) has a working folder and a home of its own, and its blocks run from top
+to bottom:
 
 - a `python` block is a script; it runs in a process of its own and must exit 0;
 - a `console` block's lines `$ stellwerk …` and `$ python FILE` are run and must exit 0; other commands are for people;
@@ -9,11 +10,11 @@ Each page has a working folder and a home of its own, and its blocks run from to
 Marks are HTML comments above a block, which readers do not see:
 
 - `<!-- continues -->`: this `python` block goes on in the process of the one before;
-- `<!-- file: NAME -->`: this block is saved under that name; a script is then run as that file;
+- `<!-- file: NAME -->`: this block is saved under that name and not run; commands below it do that;
 - `<!-- prints -->`: this block is what the script before it prints on stdout; in a `console` block, what is shown under
   the commands is what they print on stdout and stderr;
 - `<!-- prints alike -->`: as `prints`, but names of runs, ids, times, durations, folders and the width of columns may differ.
-  The names and ids shown then stand for the real ones in the commands that follow on the page;
+  The names and ids shown then stand for the real ones in the commands that follow in the section;
 - `<!-- from: COMMAND -->`: this block is what that command prints;
 - `<!-- exits N -->`: the script, or each command, must exit with N;
 - `<!-- not run -->`.
@@ -40,6 +41,7 @@ BIN = Path(sys.executable).parent
 SECONDS = 60
 
 _FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_SECTION = re.compile(r"^## (.*)$", re.MULTILINE)
 _MARK = re.compile(r"^<!-- (.*?) -->\n", re.MULTILINE)
 _MARKS = re.compile(r"continues|prints|prints alike|not run|exits \d+|file: [\w.-]+|from: .+")
 _ENDED = "<<<this block has ended>>>"
@@ -59,6 +61,7 @@ class Block(NamedTuple):
     """Hold a fenced block of a page."""
 
     place: str
+    section: str
     kind: str
     text: str
     marks: dict[str, str]
@@ -80,13 +83,14 @@ def blocks_of(page: Path) -> list[Block]:
             head = head[: -len(lines[-1])]
             name, _, value = mark[1].partition(" ")
             marks[name.rstrip(":")] = value
+        sections = _SECTION.findall(source, 0, fence.start())
         place = f"{page.relative_to(ROOT)}:{source.count(chr(10), 0, fence.start()) + 1}"
-        found.append(Block(place, fence["kind"], fence["text"], marks))
+        found.append(Block(place, sections[-1] if sections else "", fence["kind"], fence["text"], marks))
     return found
 
 
 class Session:
-    """Run the blocks of one page, one after another."""
+    """Run the blocks of one section, one after another."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -98,11 +102,12 @@ class Session:
             "COLUMNS": "100",
             "NO_COLOR": "1",
             "TZ": "UTC",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
         self.stands_for: dict[str, str] = {}
 
     def run(self, command: list[str], place: str, exit_code: int, errors: int = subprocess.PIPE) -> str:
-        """Run a command in the page's folder; what it printed on stdout, and on stderr if that goes there."""
+        """Run a command in the section's folder; what it printed on stdout, and on stderr if that goes there."""
         done = subprocess.run(
             command,
             cwd=self.folder,
@@ -124,7 +129,7 @@ class Session:
 
     def run_scripts(self, blocks: list[Block]) -> list[str]:
         """Run `python` blocks that belong together in one process; what each printed."""
-        files = [block.marks.get("file") or f"snippet{number or ''}.py" for number, block in enumerate(blocks)]
+        files = [f"snippet{number or ''}.py" for number in range(len(blocks))]
         for file, block in zip(files, blocks, strict=True):
             (self.folder / file).write_text(block.text, encoding="utf-8")
         first = blocks[0]
@@ -190,14 +195,30 @@ def chain_from(blocks: list[Block], start: int) -> list[Block]:
     return chain
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_page_does_what_it_shows(page: Path, tmp_path: Path) -> None:
+def runnable_sections() -> dict[str, list[Block]]:
+    """Gather the blocks that are run, or that others need, by page and section."""
+    found: dict[str, list[Block]] = {}
+    for page in PAGES:
+        for block in blocks_of(page):
+            is_run = block.kind in ("python", "console") or block.marks
+            if is_run and "not" not in block.marks:
+                found.setdefault(f"{page.stem}: {block.section}", []).append(block)
+    return found
+
+
+SECTIONS = runnable_sections()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_section_does_what_it_shows(section: str, tmp_path: Path) -> None:
     session = Session(tmp_path)
-    blocks = [block for block in blocks_of(page) if "not" not in block.marks]
+    blocks = SECTIONS[section]
     printed: dict[str, str] = {}
     latest = ""
     for number, block in enumerate(blocks):
-        if block.kind == "python":
+        if "file" in block.marks:
+            (session.folder / block.marks["file"]).write_text(block.text, encoding="utf-8")
+        elif block.kind == "python":
             if block.place not in printed:
                 chain = chain_from(blocks, number)
                 texts = session.run_scripts(chain)
@@ -209,8 +230,6 @@ def test_page_does_what_it_shows(page: Path, tmp_path: Path) -> None:
             session.compare(block, session.run(shlex.split(block.marks["from"]), block.place, 0), block.text)
         elif "prints" in block.marks:
             session.compare(block, printed[latest], block.text)
-        elif "file" in block.marks:
-            (session.folder / block.marks["file"]).write_text(block.text, encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -121,10 +121,10 @@ def test_real_flights_keep_to_the_schema(real: SimpleNamespace) -> None:
 def test_real_mistakes_in_the_other_tables_are_found(real: SimpleNamespace) -> None:
     found = [str(finding) for checked in real.checked.values() for finding in checked.wrong]
     assert found == [
-        "weather.wind_speed: is not between 0 and 150: 1 rows, value emptied (line 1011: 1048.36)",
-        "airports.lat: is not between 13 and 71.5: 1 rows, row set aside (line 419: 72.2708)",
+        "weather.wind_speed: is not between 0 and 150: 1 row, value emptied (line 1011: 1048.36)",
+        "airports.lat: is not between 13 and 71.5: 1 row, row set aside (line 419: 72.2708)",
         "airports.tz: is not between -11 and -4: 2 rows, row set aside (line 398: 8)",
-        "airports: longitude and time zone are far apart: 1 rows, row set aside (line 419)",
+        "airports: longitude and time zone are far apart: 1 row, row set aside (line 419)",
     ]
     assert len(real.clean["weather"]) == len(real.raw["weather"])
     assert len(real.clean["airports"]) == len(real.raw["airports"]) - 3
@@ -181,7 +181,7 @@ def test_bad_flight_is_reported_and_it_alone_is_set_aside(
     checked = checks.check("flights", raw)
     reports = [str(finding) for finding in checked.wrong]
     assert any(report.startswith(expected) for report in reports), reports
-    assert all("1 rows, row set aside (line 5" in report for report in reports), reports
+    assert all("1 row, row set aside (line 5" in report for report in reports), reports
     assert checked.set_aside.tolist() == [3]
     assert "50 rows, 1 set aside" in str(checked)
 
@@ -209,6 +209,14 @@ def test_wrong_measurement_is_emptied_and_its_row_kept(real: SimpleNamespace) ->
     assert len(clean) == 50
     assert clean.loc[3, ["temp", "visib"]].isna().all()
     assert clean["temp"].drop(3).tolist() == raw["temp"].drop(3).tolist()
+
+
+def test_wrong_number_is_emptied_in_a_column_of_whole_numbers(real: SimpleNamespace) -> None:
+    raw = real.raw["planes"].head(50).copy()
+    raw.loc[3, "seats"] = 9_999
+    clean = checks.clean("planes", raw, checks.check("planes", raw))
+    assert np.isnan(clean.loc[3, "seats"])
+    assert clean["seats"].drop(3).tolist() == raw["seats"].drop(3).tolist()
 
 
 def test_absent_column_is_refused_by_name(small: dict[str, pd.DataFrame]) -> None:
@@ -503,16 +511,17 @@ def test_tasks_are_the_functions_that_they_wrap(real: SimpleNamespace) -> None:
 def run(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STELLWERK_")}
     environment["STELLWERK_HOME"] = str(home / "home")
-    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=100)
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=280)
 
 
 STELLWERK = shutil.which("stellwerk", path=sysconfig.get_path("scripts")) or "stellwerk"
 
 
+@pytest.mark.timeout(300)
 def test_flow_runs_on_the_real_data_as_a_script(tmp_path: Path) -> None:
     ran = run([sys.executable, str(PIPELINE)], tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert "336,776 flights of 16 carriers" in ran.stdout
+    assert ran.stdout.count("336,776 flights of 16 carriers") == 1
     assert f"Report: {tmp_path / 'flights-report.html'}" in ran.stdout
     assert (tmp_path / "flights-report.html").read_text(encoding="utf-8").count("<svg") == 7
 
@@ -525,6 +534,7 @@ def test_flow_runs_on_the_real_data_as_a_script(tmp_path: Path) -> None:
     assert sum(task["task"] == "count_delays" for task in tasks) == 12
 
 
+@pytest.mark.timeout(300)
 def test_command_line_runs_the_flow_and_reports_a_bad_row(folder: Path, tmp_path: Path) -> None:
     ran = run(
         [
@@ -534,12 +544,13 @@ def test_command_line_runs_the_flow_and_reports_a_bad_row(folder: Path, tmp_path
         tmp_path,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    assert "4 bad rows were set aside" in ran.stdout
+    assert ran.stdout.count("4 bad rows were set aside") == 1
     assert "<td>flights.sched_dep_time</td><td>is not between 0 and 2,359</td><td>line 9: 9999</td>" in (
         tmp_path / "out" / "small.html"
     ).read_text(encoding="utf-8")
 
 
+@pytest.mark.timeout(300)
 def test_flow_called_in_a_program_returns_its_summary(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -547,7 +558,7 @@ def test_flow_called_in_a_program_returns_its_summary(
         "from pathlib import Path\n"
         "from pipeline import flights\n"
         f"summary = flights(report=Path('called.html'), folder=Path({str(folder)!r}))\n"
-        "assert summary.carriers == 16 and summary.rows_set_aside == 4, summary\n"
+        "assert (summary.flights, summary.rows_set_aside) == (8419, 4), summary\n"
         "assert summary.report == Path('called.html').resolve()\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(PIPELINE.parent))

@@ -21,7 +21,7 @@ from stellwerk.errors import NotFound, UsageError
 from stellwerk.model.identity import to_text
 from stellwerk.model.messages import Holder
 from stellwerk.model.records import RunRecord
-from stellwerk.model.states import ABSENT, CANCELLING, COMPLETED, PENDING, RUNNING, SCHEDULED, TERMINAL
+from stellwerk.model.states import ABSENT, COMPLETED, PENDING, RUNNING, SCHEDULED, TERMINAL
 from stellwerk.store.port import Row, Store, in_chunks
 from stellwerk.store.statements import SELECTED
 
@@ -40,11 +40,12 @@ __all__ = [
 
 PROJECT = "default"
 TASKS = 10_000  # that `show_run` lists unless told otherwise: a contract
-TALLIED = 1_000  # children that `task_tally` looks at, so that a list of runs costs the same however big they are
+TALLIED = 1_000  # tasks that `task_tally` looks at, so that a list of runs costs the same however big they are
 NEAR = 200  # recent runs among whose names a mistyped one is sought
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACES = {column: place for place, column in enumerate(SELECTED)}
+Step = tuple[int, str, str, str, str | None]  # at, event, state before, state after, label
 _decode = msgspec.json.decode
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 
@@ -63,8 +64,8 @@ def find_run(store: Store, text: str) -> tuple[dict[str, Any], str]:
     """Find the run that a person means.
 
     Args:
-        text: an id or the unique beginning of one, with or without hyphens; or a name, which means the newest run
-            of that name.
+        text: an id or the unique beginning of one, with or without hyphens; or a name, which means the newest flow
+            run of that name; or `RUN/TASK`, the task run or child flow run of that name within a run.
 
     Returns: the run, and a note for the person when the name has several (else empty).
 
@@ -72,6 +73,8 @@ def find_run(store: Store, text: str) -> tuple[dict[str, Any], str]:
         NotFound: there is none; the hint names the nearest.
         UsageError: several ids begin like this, and no run has it as its name.
     """
+    if not _is_storable(text):
+        raise NotFound(f"There is no run {text!r}.", hint="`stellwerk runs ls` lists what has run.")
     rows = _by_prefix(store, text)
     if len(rows) == 1:
         return _objects(store, rows)[0], ""
@@ -85,7 +88,24 @@ def find_run(store: Store, text: str) -> tuple[dict[str, Any], str]:
         told = ", ".join(f"{to_text(record.id)} ({record.name})" for record in found[:2])
         more = " and others" if len(found) > 2 else ""
         raise UsageError(f"Several runs have an id that begins with {text!r}: {told}{more}.", hint="Give more of it.")
+    above, slash, name = text.rpartition("/")
+    if slash and above and name:
+        return _find_task(store, above, name)
     raise NotFound(f"There is no run {text!r}.", hint=_near(store, text), run=text)
+
+
+def _find_task(store: Store, above: str, name: str) -> tuple[dict[str, Any], str]:
+    run, note = find_run(store, above)
+    names: list[str] = []
+    for row in store.select("run_tasks", (_identity(run), TASKS)):
+        names.append(_record(row).name)
+        if names[-1] == name:
+            return _objects(store, [row])[0], note
+    raise NotFound(
+        f"Run {run['name']!r} has no task run {name!r}.",
+        hint=_nearest(name, names) or f"`stellwerk runs show {run['name']} --limit 1000` lists them.",
+        run=name,
+    )
 
 
 def show_run(store: Store, run: dict[str, Any], limit: int = TASKS) -> dict[str, Any]:
@@ -126,7 +146,7 @@ def task_groups(store: Store, run: dict[str, Any]) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     spans: dict[tuple[str, str], list[tuple[int | None, int | None]]] = {}
-    for kind, name, state, count, started_at, ended_at, _ in store.select("run_task_groups", (_identity(run),)):
+    for kind, name, state, count, started_at, ended_at in store.select("run_task_groups", (_identity(run),)):
         group = groups.setdefault((kind, name), {"kind": kind, "name": name, "states": {}})
         group["states"][state] = count
         spans.setdefault((kind, name), []).append((started_at, ended_at))
@@ -139,11 +159,11 @@ def task_groups(store: Store, run: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def task_tally(store: Store, run: dict[str, Any]) -> tuple[dict[str, int], bool]:
-    """Count a run's direct children by state; the second tells whether there are more than were counted.
+    """Count the tasks and child flows of a run by state; the second tells whether there are more than were counted.
 
     Cost: one statement over at most 1,000 rows.
     """
-    tally: dict[str, int] = dict(store.select("run_children_tally", (_identity(run), TALLIED)))
+    tally: dict[str, int] = dict(store.select("run_tasks_tally", (_identity(run), TALLIED)))
     return tally, sum(tally.values()) >= TALLIED
 
 
@@ -181,29 +201,35 @@ def story(store: Store, run: dict[str, Any]) -> list[dict[str, Any]]:
         raise NotFound(f"There is no run {run['id']!r}.", hint="It may have been deleted meanwhile.")
     record = _record(row[0])
     told = store.select("story_of", (record.id,)) if record.story_rows else []
-    steps = [*_plain_story(record, told[0] if told else None), *told]
+    first_attempt = next(iter(store.select("attempts_of", (), [record.id])), None) if told else None
+    steps = [*_plain_story(record, told[0] if told else None, first_attempt), *told]
     return [
         {"at": _time(at), "event": event, "from_state": before or None, "to_state": after, "label": label}
         for at, event, before, after, label in steps
     ]
 
 
-def _plain_story(record: RunRecord, first_told: Row | None) -> list[tuple[int, str, str, str, str | None]]:
+def _plain_story(record: RunRecord, first_told: Row | None, first_attempt: Row | None) -> list[Step]:
     """Derive the part of a story that was not written: up to the first written step, else to the present state."""
-    reached = first_told[2] if first_told else record.state
+    reached, began_at, ended_at, label = record.state, record.started_at, record.ended_at, record.label
+    if first_told is not None:
+        reached, label = first_told[2], None
+        began_at = record.started_at if reached == RUNNING else None
+        ended_at = first_told[0] if reached in TERMINAL else None  # a resumed run that never began: by then, at latest
+        if ended_at is not None and first_attempt is not None and (first_attempt[8] or ended_at + 1) <= ended_at:
+            label, began_at, ended_at = first_attempt[3], first_attempt[7], first_attempt[8]
     if reached == ABSENT:
         return []
-    steps: list[tuple[int, str, str, str, str | None]] = [(record.created_at, "submitted", ABSENT, SCHEDULED, None)]
-    began_at = record.started_at if first_told is None or reached in (RUNNING, CANCELLING) else None
+    steps: list[Step] = [(record.created_at, "submitted", ABSENT, SCHEDULED, None)]
     if began_at is not None:
         steps.append((began_at, "granted", SCHEDULED, PENDING, None))
         steps.append((began_at, "began", PENDING, RUNNING, None))
     elif reached == PENDING:
         steps.append((record.created_at, "granted", SCHEDULED, PENDING, None))
-    if first_told is None and record.ended_at is not None:
+    if ended_at is not None:
         # A result without an attempt was taken from an earlier call; else the event is called like the state.
-        event = "cached" if record.state == COMPLETED and began_at is None else record.state
-        steps.append((record.ended_at, event, steps[-1][3], record.state, record.label))
+        event = "cached" if reached == COMPLETED and began_at is None else reached
+        steps.append((ended_at, event, steps[-1][3], reached, label))
     return steps
 
 
@@ -328,6 +354,11 @@ def _identity(run: dict[str, Any]) -> bytes:
     return bytes.fromhex(run["id"].replace("-", ""))
 
 
+def _is_storable(text: str) -> bool:
+    """Say whether a text can be one of the record's: NUL and what was no UTF-8 on the command line cannot."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _by_prefix(store: Store, text: str) -> list[Row]:
     digits = text.lower().replace("-", "")
     if not digits or len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
@@ -337,13 +368,17 @@ def _by_prefix(store: Store, text: str) -> list[Row]:
 
 
 def _near(store: Store, text: str) -> str:
-    import difflib  # 6 ms, and only needed for a mistake
-
     names = [_record(row).name for row in store.select("runs_recent", (PROJECT, NEAR))]
     if not names:
         return "Nothing has run yet: `stellwerk run FILE` or `python FILE` does."
+    return _nearest(text, names) or "`stellwerk runs ls` lists what has run; a task run is RUN/TASK, or its id."
+
+
+def _nearest(text: str, names: list[str]) -> str:
+    import difflib  # 6 ms, and only needed for a mistake
+
     near = difflib.get_close_matches(text, names, n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else "`stellwerk runs ls` lists what has run."
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def _shared(one: str, other: str) -> int:

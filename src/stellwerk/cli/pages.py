@@ -129,15 +129,17 @@ def _facts(run: dict[str, Any], now: datetime) -> Iterable[tuple[str, str]]:
 
 
 def _print_error(console: Console, run: dict[str, Any]) -> None:
+    """Print what was raised, then where; the traceback's own last lines, which say it again, are left out."""
     error = run["error"]
     if not error:
         return
-    message = f": {error['message']}" if error["message"] else ""
+    raised = f"{error['type']}: {error['message']}" if error["message"] else error["type"]
+    where = error["traceback"].rstrip("\n").removesuffix(raised.rstrip("\n"))
     console.print()
-    console.print(Text(lines(f"{error['type']}{message}"), "red"), soft_wrap=True)
-    if error["traceback"]:
-        told = lines(error["traceback"]).rstrip("\n")
-        console.print(Text("\n".join(f"  {line}" for line in told.split("\n")), "dim"), soft_wrap=True)
+    console.print(Text(lines(raised), "red"), soft_wrap=True)
+    if where.strip():
+        indented = "\n".join(f"  {line}" for line in lines(where).rstrip("\n").split("\n"))
+        console.print(Text(indented, "dim"), soft_wrap=True)
 
 
 def _print_section(console: Console, title: str, content: Any) -> None:

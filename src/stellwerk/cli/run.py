@@ -10,6 +10,7 @@ import click
 
 from stellwerk.cli.main import OTHER, tell
 from stellwerk.cli.text import COLOURS, GLYPHS, count_states, duration, lines, one_line, seconds_of
+from stellwerk.model.states import LABELS
 
 __all__ = ["EXIT_CODES", "run", "summary"]
 
@@ -112,7 +113,7 @@ def _report(began_at: int, problem: BaseException | None) -> int:
     if problem is not None:
         if isinstance(problem, StellwerkError) and ended["state"] not in EXIT_CODES:
             raise problem
-        if ended["state"] != "cancelled":
+        if ended["state"] not in ("cancelled", "skipped"):
             _print_problem(problem)
     click.echo(summary(ended, states), err=True)
     if ended["state"] not in EXIT_CODES:
@@ -152,8 +153,10 @@ def tally(groups: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _print_problem(problem: BaseException) -> None:
+    from stellwerk.execute.attempt import without_engine
     from stellwerk.execute.results import describe
 
+    problem = without_engine(problem)  # and without this command
     click.echo(lines(describe(problem).traceback).rstrip("\n"), err=True)
 
 
@@ -170,8 +173,15 @@ def summary(run: dict[str, Any], states: dict[str, int]) -> str:
     total = sum(states.values())
     if total:
         ended += f" · {total:,} task{'s' if total != 1 else ''}: {count_states(states)}"
-    if run["label"] or run["cause"]:
-        cause = run["cause"] or {"kind": "", "evidence": ""}
-        said = ", ".join(part for part in (run["label"], cause["kind"], cause["evidence"]) if part)
-        ended += f"\n  {one_line(said)}" if state != "failed" or run["label"] else ""
+    for line in _reasons(run):
+        ended += f"\n  {one_line(line)}"
     return f"{ended}\n  stellwerk runs show {name}"
+
+
+def _reasons(run: dict[str, Any]) -> list[str]:
+    """Say why a run ended as it did, where its traceback does not."""
+    if run["state"] == "skipped" and run["error"]:
+        return [run["error"]["message"]]
+    said = LABELS.get(run["label"], run["label"] or "")
+    evidence = run["cause"]["evidence"] if run["cause"] else ""
+    return [": ".join(filter(None, (said, evidence)))] if said or evidence else []

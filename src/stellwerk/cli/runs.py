@@ -6,12 +6,13 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stellwerk.cli.main import LazyGroup
-from stellwerk.cli.text import lines, one_line
+from stellwerk.cli.text import lines, one_line, seconds_of
 
 if TYPE_CHECKING:
     from stellwerk.assemble import Engine
@@ -26,7 +27,7 @@ PAGE = 5_000  # log lines read at a time
 runs = LazyGroup(
     "runs",
     help="List, show, watch runs and read their logs.",
-    epilog="RUN is an id, the beginning of one, or a name (the newest run of that name).",
+    epilog="RUN is an id, the beginning of one, or a name (the newest flow run of that name). RUN/TASK is a task run.",
     places={
         "ls": ("List flow runs, newest first.", "stellwerk.cli.runs:list_runs"),
         "show": ("Show one run with its tasks.", "stellwerk.cli.runs:show"),
@@ -182,7 +183,8 @@ def _watch(engine: Engine, run: dict[str, Any]) -> tuple[dict[str, Any], list[di
     from stellwerk.execute.progress import Progress
 
     rows = _Counts()
-    display = Progress(rows, f"{one_line(run['name'])} · {one_line(run['flow'] or run['task'])}")
+    spent = seconds_of(run["started_at"], None, datetime.now(UTC)) or 0.0
+    display = Progress(rows, f"{one_line(run['name'])} · {one_line(run['flow'] or run['task'])}", spent)
     is_live = sys.stderr.isatty()
     said = ""
     swept_at = time.monotonic()

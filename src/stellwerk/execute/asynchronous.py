@@ -11,17 +11,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from stellwerk.errors import Abandoned
-from stellwerk.execute import tasks
+from stellwerk.execute import attempt, tasks
 from stellwerk.execute.attempt import Outcome, timed_out, without_engine
-from stellwerk.execute.owner import Owner, now
+from stellwerk.execute.owner import Owner
 from stellwerk.execute.scope import Frame
 from stellwerk.execute.tasks import Call
-from stellwerk.execute.upstream import fill
-from stellwerk.model.messages import Began, Message, Yielded
+from stellwerk.model.messages import Message
 from stellwerk.sdk.context import current
 from stellwerk.sdk.futures import Future
 
@@ -111,6 +110,16 @@ async def wait_for_all(pending: set[Future[Any]]) -> None:
             await wait_for_future(future)
 
 
+async def let_go(frame: Frame, outcome: Outcome) -> Outcome:
+    """Do what `attempt.let_go` does, without blocking the loop."""
+    if outcome.problem is not None and not outcome.is_forced:
+        try:
+            await wait_for_all(frame.pending)
+        except BaseException as problem:
+            outcome = Outcome(problem=problem)
+    return attempt.let_go(frame, outcome)
+
+
 async def sleep(seconds: float) -> None:
     """Sleep without blocking the loop."""
     await asyncio.sleep(seconds)
@@ -166,55 +175,63 @@ async def run_here(call: Call) -> Any:
     value = tasks.remembered(call)
     if not tasks.is_missing(value):
         return value
+    await _admit(call)
+    owner = call.scope.owner
+    try:
+        while True:
+            outcome = await _attempt(call)
+            ending = tasks.end(call, outcome)
+            if ending.is_void:
+                raise Abandoned("This run was ended by somebody else.") from outcome.problem
+            if call.scope.is_relaxed or outcome.is_forced:
+                owner.post(ending.message)
+            else:
+                await committed(owner, ending.message)
+            if ending.delay_seconds is None:
+                if outcome.problem is not None:
+                    raise outcome.problem
+                return outcome.value
+            await asyncio.sleep(ending.delay_seconds)
+    except BaseException as problem:
+        tasks.break_off(call, problem)
+        raise
+
+
+async def _admit(call: Call) -> None:
     if call.upstream is not None:
         for future in call.upstream.futures():
             await wait_for_future(future)
             call.upstream.count(future)
     tasks.submit_message(call)
-    owner = call.scope.owner
     closed = tasks.close_undecided(call)
     if closed is not None:
-        await committed(owner, closed.message)
+        await committed(call.scope.owner, closed.message)
         raise closed.error
-    while True:
-        outcome = await _attempt(call)
-        ending = tasks.end(call, outcome)
-        if ending.is_void:
-            raise Abandoned("This run was ended by somebody else.") from outcome.problem
-        if call.scope.is_relaxed or outcome.is_stop or outcome.then == "cancelled":
-            owner.post(ending.message)
-        else:
-            await committed(owner, ending.message)
-        if ending.delay_seconds is None:
-            if outcome.problem is not None:
-                raise outcome.problem
-            return outcome.value
-        await asyncio.sleep(ending.delay_seconds)
 
 
-async def _attempt(call: Call) -> Outcome:
+async def _begin(call: Call) -> None:
     waiting: list[Message] = []
     tasks.begin(call, waiting.append)
     if waiting:
         await committed(call.scope.owner, waiting[0])
+
+
+async def _attempt(call: Call) -> Outcome:
+    await _begin(call)
     started = time.perf_counter()
     outcome = await call_async(call, _body(call), call.task.options.timeout_seconds)
+    if outcome.problem is not None or call.opened:
+        outcome = await let_go(call, outcome)
     call.scope.durations[call.task_name] = time.perf_counter() - started
     return outcome
 
 
 def _body(call: Call) -> Callable[[], Awaitable[Any]]:
-    arguments = call.arguments
-    if call.upstream is not None:
-        arguments = fill(arguments, call.task.options.run_when != "all_succeeded")
-    fn, parameters = call.task.fn, call.task.parameters
-    if call.task.is_async_generator:
+    async def body() -> Any:
+        returned = call.enter()
+        return [item async for item in returned] if call.task.is_async_generator else await returned
 
-        async def gather() -> list[Any]:
-            return [item async for item in parameters.call(fn, arguments)]
-
-        return joining(call, gather)
-    return joining(call, lambda: parameters.call(fn, arguments))
+    return joining(call, body)
 
 
 def launch(call: Call) -> None:
@@ -253,35 +270,34 @@ def _launch_later(call: Call, delay_seconds: float) -> None:
 
 async def iterate(call: Call) -> AsyncIterator[Any]:
     """Run an async generator task that was called directly; its items are recorded as they are handed out."""
-    tasks.submit_message(call)
-    call.attempt, call.attempt_running = call.attempt + 1, True
-    owner, scope = call.scope.owner, call.scope
-    await committed(owner, Began(call.run_id_bytes, now(), call.attempt))
-    arguments = call.arguments if call.upstream is None else fill(call.arguments, False)
-    generator = call.task.parameters.call(call.task.fn, arguments)
+    await _admit(call)
+    await _begin(call)
+    tasks.open_iteration(call)
+    generator: AsyncGenerator[Any, None] = call.enter()
     index = 0
-    outcome = Outcome(None)
-    try:
-        while True:
-            outcome = await call_async(call, generator.__anext__, None)
-            if isinstance(outcome.problem, StopAsyncIteration):
-                outcome = Outcome(None)
-                break
-            if outcome.problem is not None:
-                break
-            result = scope.record(call, outcome.value, call.task.options.persist_result)
-            if result is not None:
-                owner.post(Yielded(call.run_id_bytes, now(), index, result))
-            index += 1
+    while True:
+        outcome = await call_async(call, generator.__anext__, None)
+        if outcome.problem is not None:
+            break
+        tasks.yielded(call, index, outcome.value)
+        index += 1
+        try:
             yield outcome.value
-    except GeneratorExit:
-        await generator.aclose()
-        ending = tasks.end(call, Outcome(None), may_retry=False)
-        if not ending.is_void:
-            owner.post(ending.message)
-        raise
-    ending = tasks.end(call, outcome, may_retry=False)
-    if not ending.is_void:
-        await committed(owner, ending.message)
+        except GeneratorExit:
+            outcome = await let_go(call, await call_async(call, generator.aclose, None))
+            message = tasks.close_iteration(call, outcome)
+            if message is not None:
+                call.scope.owner.post(message)
+            raise
+    if isinstance(outcome.problem, StopAsyncIteration):
+        outcome = await call_async(call, joining(call, nothing), None)
+    outcome = await let_go(call, outcome)
+    message = tasks.close_iteration(call, outcome)
+    if message is not None:
+        await committed(call.scope.owner, message)
     if outcome.problem is not None:
         raise outcome.problem
+
+
+async def nothing() -> None:
+    """Be the body of which only the wait for what was submitted is left."""

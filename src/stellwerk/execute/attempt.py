@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from stellwerk.errors import Abandoned, Skip, TaskTimedOut
+from stellwerk.errors import Abandoned, RunCancelled, Skip, TaskTimedOut
 from stellwerk.execute.scope import Frame
 from stellwerk.execute.signals import Terminated, exposed
 from stellwerk.model.states import Cause
@@ -23,14 +23,25 @@ class Outcome:
     def __init__(self, value: Any = None, problem: BaseException | None = None) -> None:
         self.value = value
         self.problem = problem
-        self.event, self.then, self.label, self.cause = "returned", "completed", "", None
+        self.event, self.then, self.label = "returned", "completed", ""
+        self.cause: Cause | None = None
         if problem is not None:
-            self.event, self.then, self.label, self.cause = classify(problem)
+            self.fail(problem)
+
+    def fail(self, problem: BaseException) -> None:
+        """Turn this into the end by an exception."""
+        self.value, self.problem = None, problem
+        self.event, self.then, self.label, self.cause = classify(problem)
 
     @property
     def is_stop(self) -> bool:
         """Say whether the whole process was asked to stop."""
         return isinstance(self.problem, (KeyboardInterrupt, Terminated, Abandoned))
+
+    @property
+    def is_forced(self) -> bool:
+        """Say whether what the run called must not be waited for: a stop, a cancellation or a time-out."""
+        return self.is_stop or self.then == "cancelled" or self.label == "TimedOut"
 
 
 def classify(problem: BaseException) -> tuple[str, str, str, Cause | None]:
@@ -71,6 +82,7 @@ def call_here(frame: Frame, body: Callable[[], Any], timeout_seconds: float | No
         return _call_limited(frame, body, timeout_seconds)
     token = current.set(frame)
     frame.thread = threading.get_ident()
+    frame.loop = None  # async tasks of a sync body run on our own loop: the flow's may be the one that is blocked here
     try:
         with exposed:
             value = body()
@@ -109,6 +121,52 @@ def _call_limited(frame: Frame, body: Callable[[], Any], timeout_seconds: float)
     # The thread is abandoned: it may be in C code that cannot be stopped, so nobody waits for it.
     stop_thread(thread.ident or 0)
     return Outcome(problem=timed_out(frame, timeout_seconds))
+
+
+def let_go(frame: Frame, outcome: Outcome) -> Outcome:
+    """See to what a run called before its attempt ends, so that nothing of it goes on unseen.
+
+    A stop or a time-out ends everything below; a failure waits for what was submitted.
+
+    Returns: the outcome, or what stopped the wait.
+    """
+    if outcome.problem is not None:
+        if not outcome.is_forced:
+            try:
+                with exposed:
+                    for future in list(frame.pending):
+                        future.wait()
+            except BaseException as problem:
+                outcome = Outcome(problem=problem)
+        if outcome.is_forced:
+            stop_below(frame, outcome)
+    if frame.opened:
+        close_opened(frame)
+    return outcome
+
+
+def stop_below(frame: Frame, outcome: Outcome) -> None:
+    """End everything that a run called, directly or not, because of how the run itself ended."""
+    problem = outcome.problem
+    assert problem is not None
+    if outcome.label == "TimedOut":
+        then, label, cause = "cancelled", "", Cause("cancelled", f"its calling run {frame.name} timed out")
+    else:
+        then, label, cause = outcome.then, outcome.label, outcome.cause or Cause("cancelled")
+    below = frame.scope.below(frame)
+    threads = {each.thread for each in below if each.thread} - {threading.get_ident()}
+    for message in frame.scope.stop(below, then, label, cause, problem):
+        frame.scope.owner.post(message)
+    for thread in threads:
+        stop_thread(thread)
+
+
+def close_opened(frame: Frame) -> None:
+    """End generators that a run called and did not use up."""
+    opened, frame.opened = frame.opened, None
+    cause = Cause("cancelled", f"its calling run {frame.name} ended before all items were asked for")
+    for message in frame.scope.stop(list(opened or ()), "cancelled", "", cause, RunCancelled(cause.evidence)):
+        frame.scope.owner.post(message)
 
 
 def stop_thread(ident: int) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.errors import Abandoned, StellwerkError
 from stellwerk.execute import logs, watcher
-from stellwerk.execute.attempt import Outcome, call_here, stop_thread
+from stellwerk.execute.attempt import Outcome, call_here, let_go
 from stellwerk.execute.identities import draw, new_id, new_name
 from stellwerk.execute.owner import Owner, now
 from stellwerk.execute.plan import plan_of
@@ -21,10 +20,9 @@ from stellwerk.execute.results import clean, describe
 from stellwerk.execute.scope import Frame, Scope, timer
 from stellwerk.execute.signals import Handlers, Terminated, die_of, exposed, shield
 from stellwerk.execute.threads import Pool
-from stellwerk.execute.upstream import fill_value
+from stellwerk.execute.upstream import fill_value, find
 from stellwerk.model import policy
 from stellwerk.model.messages import Began, Ended, Message, Opening, Submitted
-from stellwerk.model.states import Cause
 from stellwerk.sdk.definition import Definition
 from stellwerk.sdk.flow import Flow
 from stellwerk.sdk.futures import is_future
@@ -104,10 +102,10 @@ class FlowCall:
 
     def body(self) -> Callable[[], Any]:
         """Return the call of the user's function, followed by the wait for all it submitted."""
-        return lambda: self.frame.join(self.flow.parameters.call(self.flow.fn, self.arguments))
+        return lambda: self.frame.join(self.enter())
 
-    def coroutine(self) -> Any:
-        """Call an async flow's function: a coroutine."""
+    def enter(self) -> Any:
+        """Call the flow's function: a coroutine or a generator where it gives one."""
         return self.flow.parameters.call(self.flow.fn, self.arguments)
 
     def end(self, outcome: Outcome, may_retry: bool = True) -> tuple[Message | None, float | None]:
@@ -118,14 +116,17 @@ class FlowCall:
         frame, scope, options = self.frame, self.scope, self.flow.options
         result = error = None
         if outcome.problem is None:
-            result = scope.record(frame, outcome.value, options.persist_result)
-        else:
+            try:
+                result = scope.record(frame, outcome.value, options.persist_result)
+            except Exception as problem:
+                outcome.fail(problem)
+        if outcome.problem is not None:
             error = describe(outcome.problem)
         was_running, frame.attempt_running = frame.attempt_running, False
         at = now()
         may_retry = may_retry and was_running and outcome.then == "failed" and outcome.label != "Exited"
-        if may_retry and frame.attempt <= options.retries:
-            delay = policy.retry_delay(options.retry_delay_seconds, frame.attempt, None, draw())
+        delay = self._delay() if may_retry and frame.attempt <= options.retries else None
+        if delay is not None:
             until = at + int(delay * 1_000_000)
             message = Ended(
                 frame.run_id_bytes,
@@ -158,6 +159,15 @@ class FlowCall:
             ),
             None,
         )
+
+    def _delay(self) -> float | None:
+        try:
+            return policy.retry_delay(self.flow.options.retry_delay_seconds, self.frame.attempt, None, draw())
+        except Exception as problem:  # of the user's callable
+            self.scope.warn_once(
+                self.frame, f"retry_delay_seconds of flow {self.flow.name!r} failed: {problem}; no retry."
+            )
+            return None
 
     def leave(self) -> None:
         """Let go of what the run held."""
@@ -233,7 +243,7 @@ def _attempts(call: FlowCall) -> Any:
         while True:
             owner.commit(call.begin())
             outcome = call_here(call.frame, call.body(), call.flow.options.timeout_seconds)
-            outcome = _let_go(call, outcome)
+            outcome = let_go(call.frame, outcome)
             delay = _end(call, outcome)
             if delay is None:
                 if outcome.problem is not None:
@@ -243,7 +253,7 @@ def _attempts(call: FlowCall) -> Any:
                 with exposed:
                     time.sleep(delay)
             except BaseException as problem:
-                _end(call, _let_go(call, Outcome(problem=problem)))
+                _end(call, let_go(call.frame, Outcome(problem=problem)))
                 raise
     finally:
         call.leave()
@@ -256,38 +266,6 @@ def _end(call: FlowCall, outcome: Outcome) -> float | None:
     if message is not None:
         call.scope.owner.commit(message)
     return delay
-
-
-def _let_go(call: FlowCall, outcome: Outcome) -> Outcome:
-    # A stop or a time-out ends everything in hand; a failed flow still waits for what it submitted, so that nothing of
-    # it runs on unseen.
-    if outcome.problem is None:
-        return outcome
-    if not outcome.is_stop and outcome.label != "TimedOut":
-        try:
-            with exposed:
-                for future in list(call.frame.pending):
-                    future.wait()
-            return outcome
-        except BaseException as problem:
-            outcome = Outcome(problem=problem)
-    _stop_below(call, outcome)
-    return outcome
-
-
-def _stop_below(call: FlowCall, outcome: Outcome) -> None:
-    problem = outcome.problem
-    assert problem is not None
-    if outcome.label == "TimedOut":
-        then, label, cause = "cancelled", "", Cause("cancelled", f"its flow run {call.frame.name} timed out")
-    else:
-        then, label, cause = outcome.then, outcome.label, outcome.cause or Cause("cancelled")
-    below = call.scope.below(call.frame)
-    threads = {frame.thread for frame in below if frame.thread} - {threading.get_ident()}
-    for message in call.scope.stop(below, then, label, cause, problem):
-        call.scope.owner.post(message)
-    for thread in threads:
-        stop_thread(thread)
 
 
 def _close_root(call: FlowCall) -> None:
@@ -308,14 +286,11 @@ async def run_async(call: FlowCall) -> Any:
             call.submit()
             while True:
                 await asynchronous.committed(owner, call.begin())
-                body = asynchronous.joining(frame, call.coroutine)
+                body = asynchronous.joining(frame, call.enter)
                 outcome = await asynchronous.call_async(frame, body, call.flow.options.timeout_seconds)
                 if signalled:
                     outcome = Outcome(problem=Terminated(signalled[0]))
-                elif outcome.then == "failed" and outcome.label != "TimedOut":
-                    await asynchronous.wait_for_all(frame.pending)
-                if outcome.is_stop or outcome.then == "cancelled" or outcome.label == "TimedOut":
-                    _stop_below(call, outcome)
+                outcome = await asynchronous.let_go(frame, outcome)
                 delay = _end(call, outcome)
                 if delay is None:
                     if outcome.problem is not None:
@@ -332,34 +307,56 @@ async def run_async(call: FlowCall) -> Any:
         _close_root(call)
 
 
-def iterate(call: FlowCall) -> Generator[Any, None, Any]:
+async def run_child_async(
+    runtime: LocalRuntime, flow: Flow[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], parent: Frame
+) -> Any:
+    """Run an async flow that another run called, once the futures among its arguments have ended."""
+    from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
+
+    upstream = find(flow.bind(args, kwargs), None)
+    if upstream is not None:
+        for future in upstream.futures():
+            await asynchronous.wait_for_future(future)
+    return await run_async(FlowCall(runtime, flow, args, kwargs, parent))
+
+
+def iterate(call: FlowCall) -> Generator[Any, Any, Any]:
     """Run a generator flow: it goes on as far as its items are asked for."""
-    owner, frame = call.scope.owner, call.frame
-    call.submit()
+    frame = call.frame
+    made: list[Generator[Any, Any, Any]] = []
+    sent: Any = None
+
+    def step() -> Any:
+        if not made:
+            made.append(call.enter())
+        return made[0].send(sent)
+
+    def leave() -> Any:
+        made[0].close()
+        return frame.join(None)
+
     outcome = Outcome(None)
-    count = 0
     try:
-        owner.commit(call.begin())
-        generator = call.flow.parameters.call(call.flow.fn, call.arguments)
+        with shield:
+            call.submit()
+            call.scope.owner.commit(call.begin())
         while True:
-            outcome = call_here(frame, lambda: next(generator), None)
+            outcome = call_here(frame, step, None)
             if outcome.problem is not None:
                 break
-            count += 1
-            try:
-                yield outcome.value
-            except GeneratorExit:
-                generator.close()
-                outcome = Outcome(None)
-                raise
+            sent = yield outcome.value
         if isinstance(outcome.problem, StopIteration):
             value = outcome.problem.value
             outcome = call_here(frame, lambda: frame.join(value), None)
         if outcome.problem is not None:
             raise outcome.problem
         return outcome.value
+    except GeneratorExit:
+        outcome = call_here(frame, leave, None)
+        raise
     finally:
-        _end_iteration(call, outcome)
+        with shield:
+            _end_iteration(call, let_go(frame, outcome))
 
 
 async def iterate_async(call: FlowCall) -> AsyncIterator[Any]:
@@ -368,23 +365,25 @@ async def iterate_async(call: FlowCall) -> AsyncIterator[Any]:
 
     frame = call.frame
     asynchronous.use_running_loop(frame)
-    call.submit()
     outcome = Outcome(None)
     try:
+        call.submit()
         await asynchronous.committed(call.scope.owner, call.begin())
-        generator = call.flow.parameters.call(call.flow.fn, call.arguments)
+        generator: AsyncGenerator[Any, None] = call.enter()
         while True:
-            step: Callable[[], Awaitable[Any]] = generator.__anext__
-            outcome = await asynchronous.call_async(frame, step, None)
+            outcome = await asynchronous.call_async(frame, generator.__anext__, None)
             if outcome.problem is not None:
                 break
             yield outcome.value
         if isinstance(outcome.problem, StopAsyncIteration):
-            outcome = Outcome(None)
+            outcome = await asynchronous.call_async(frame, asynchronous.joining(frame, asynchronous.nothing), None)
         if outcome.problem is not None:
             raise outcome.problem
+    except GeneratorExit:
+        outcome = await asynchronous.call_async(frame, asynchronous.joining(frame, generator.aclose), None)
+        raise
     finally:
-        _end_iteration(call, outcome)
+        _end_iteration(call, await asynchronous.let_go(frame, outcome))
 
 
 def _end_iteration(call: FlowCall, outcome: Outcome) -> None:

@@ -60,14 +60,16 @@ class Progress:
     Args:
         counts: read at each tick.
         title: one line above the tasks.
+        spent_seconds: how long the run has been running when the display starts.
 
     A second display at the same time (two flows in two threads) draws nothing.
     """
 
-    def __init__(self, counts: Counts, title: str) -> None:
+    def __init__(self, counts: Counts, title: str, spent_seconds: float = 0.0) -> None:
         self._counts = counts
         self._title = _clean(title)
-        self._began = time.monotonic()
+        self._spent_seconds = spent_seconds
+        self._began = time.monotonic() - spent_seconds
         self._drawn = 0  # lines of the block on the screen
         self._is_clear = True  # whether the cursor stands at the beginning of a line
         self._over = threading.Event()
@@ -78,7 +80,7 @@ class Progress:
     def start(self) -> None:
         """Begin to draw, if stderr is a terminal that can."""
         global _active
-        self._began = time.monotonic()
+        self._began = time.monotonic() - self._spent_seconds
         stream = self._stream = sys.stderr
         if stream is None or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
             return
@@ -195,15 +197,17 @@ class Progress:
 
 
 def _choose(rows: list[tuple[str, dict[str, int]]], room: int) -> list[tuple[str, dict[str, int]]]:
-    """Choose the rows that there is room for: what runs, then what failed, then the latest; in their own order."""
+    """Choose the rows that there is room for: what runs, what failed, what was done last, what is next."""
     if len(rows) <= room:
         return rows
 
     def rank(place: int) -> tuple[int, int]:
         row = rows[place][1]
-        is_working = any(row.get(state, 0) > 0 for state in WORKING)
-        has_failed = any(row.get(state, 0) > 0 for state in FAILED)
-        return (0 if is_working else 1 if has_failed else 2, -place)
+        if any(row.get(state, 0) > 0 for state in WORKING):
+            return 0, place
+        if any(row.get(state, 0) > 0 for state in FAILED):
+            return 1, -place
+        return (2, -place) if any(row.get(state, 0) > 0 for state in DONE) else (3, place)
 
     chosen = sorted(sorted(range(len(rows)), key=rank)[: room - 1])
     return [rows[place] for place in chosen]

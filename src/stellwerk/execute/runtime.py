@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from stellwerk.client.transport import Transport
@@ -14,8 +14,9 @@ from stellwerk.execute.flows import FlowCall, Root
 from stellwerk.execute.maps import spread
 from stellwerk.execute.plain import PlainRuntime
 from stellwerk.execute.scope import Frame, timer
-from stellwerk.execute.signals import Handlers, shield
+from stellwerk.execute.signals import Handlers, Terminated, die_of, shield
 from stellwerk.execute.tasks import Call
+from stellwerk.execute.threads import Pool
 from stellwerk.sdk.context import current
 from stellwerk.sdk.flow import Flow
 from stellwerk.sdk.futures import Future, Futures
@@ -40,6 +41,9 @@ class LocalRuntime:
         parent = current.get()
         if _is_forked(parent):
             return self._plain.call_flow(flow, args, kwargs)
+        _refuse_ended(parent, f"{flow.name}()")
+        if flow.is_async and isinstance(parent, Frame):
+            return flows.run_child_async(self, flow, args, kwargs, parent)
         call = FlowCall(self, flow, args, kwargs, parent if isinstance(parent, Frame) else None)
         if flow.is_async:
             return flows.run_async(call)
@@ -56,6 +60,7 @@ class LocalRuntime:
             return self._call_root_task(task, args, kwargs)
         if _is_forked(parent):
             return self._plain.call_task(task, args, kwargs)
+        _refuse_ended(parent, f"{task.name}()")
         call = tasks.make(task, args, kwargs, parent, None)
         if task.is_async or task.is_async_generator:
             from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
@@ -101,58 +106,97 @@ class LocalRuntime:
             )
         if _is_forked(parent):
             return None
-        if parent.closed:
-            raise DefinitionError(f"{task.name}.{verb}() was called by {parent.name!r}, which has ended already.")
+        _refuse_ended(parent, f"{task.name}.{verb}()")
         return parent
 
     def _call_root_task(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        # A task outside any flow is a root run of its own: a flow run that calls this one task, named after it.
+        # A task outside any flow is a root run of its own.
+        single = _Single(self, task, args, kwargs)
         if task.is_async:
-            return self._single(task).call_async(args, kwargs)
-        return self._single(task).call(args, kwargs)
-
-    def _single(self, task: Task[..., Any]) -> _Single:
-        return _Single(self, task)
+            return single.run_async()
+        if task.is_generator:
+            return single.iterate()
+        return single.iterate_async() if task.is_async_generator else single.run()
 
 
 class _Single:
     """Run one task outside any flow, under an owner of its own."""
 
-    def __init__(self, runtime: LocalRuntime, task: Task[..., Any]) -> None:
+    def __init__(
+        self, runtime: LocalRuntime, task: Task[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
         self._runtime = runtime
         self._task = task
+        self._args = args
+        self._kwargs = kwargs
+        self._arguments = task.bind(args, kwargs)
 
-    def _open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Root, Call]:
-        root = Root(self._runtime, self._task, self._task.bind(args, kwargs), None)
+    def _open(self) -> tuple[Root, Call]:
+        root = Root(self._runtime, self._task, self._arguments, None)
         stand_in = Frame(root.scope, "flow", b"", "", "", "", {}, (), None)
-        call = tasks.make(self._task, args, kwargs, stand_in, None)
+        stand_in.pool = Pool(self._runtime.config.max_workers, f"stellwerk-{self._task.name}")
+        call = tasks.make(self._task, self._args, self._kwargs, stand_in, None)
         call.run_id_bytes = root.run_id
         return root, call
 
-    def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Run a sync task."""
-        root, call = self._open(args, kwargs)
-        with Handlers():
-            try:
-                if self._task.is_generator:
-                    return list(tasks.iterate(call))
-                return tasks.run_here(call)
-            finally:
-                root.finish("")
+    def _close(self, root: Root, call: Call) -> None:
+        if call.pool is not None:
+            call.pool.close()
+        root.finish("")
 
-    async def call_async(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def run(self) -> Any:
+        """Run a sync task."""
+        root, call = self._open()
+        with shield, Handlers():
+            try:
+                try:
+                    return tasks.run_here(call)
+                finally:
+                    self._close(root, call)
+            except Terminated as problem:
+                die_of(problem.number)
+                raise
+
+    def iterate(self) -> Generator[Any, Any, Any]:
+        """Run a generator task; nothing is recorded before its first item is asked for."""
+        root, call = self._open()
+        try:
+            return (yield from tasks.iterate(call))
+        finally:
+            self._close(root, call)
+
+    async def run_async(self) -> Any:
         """Run an async task."""
         from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
 
-        root, call = self._open(args, kwargs)
+        root, call = self._open()
         try:
             return await asynchronous.run_here(call)
         finally:
-            root.finish("")
+            self._close(root, call)
+
+    async def iterate_async(self) -> AsyncIterator[Any]:
+        """Run an async generator task."""
+        from stellwerk.execute import asynchronous  # asyncio is most of what starting costs
+
+        root, call = self._open()
+        try:
+            async for item in asynchronous.iterate(call):
+                yield item
+        finally:
+            self._close(root, call)
 
 
 def _is_forked(frame: object) -> bool:
     return isinstance(frame, Frame) and frame.scope.owner.pid != os.getpid()
+
+
+def _refuse_ended(parent: object, what: str) -> None:
+    if isinstance(parent, Frame) and parent.closed:
+        raise DefinitionError(
+            f"{what} was called by {parent.name!r}, which has ended already.",
+            hint="Code that goes on after its run, such as a thread of its own, can start nothing in it any more.",
+        )
 
 
 def _launcher(task: Task[..., Any]) -> Callable[[Call], None]:

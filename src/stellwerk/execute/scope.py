@@ -7,6 +7,7 @@ from typing import Any
 
 from stellwerk.client.transport import Transport
 from stellwerk.config import Config
+from stellwerk.errors import RunCancelled, RunCrashed
 from stellwerk.execute.code import code_hash, code_of
 from stellwerk.execute.owner import Owner, now
 from stellwerk.execute.results import Unrecordable, clean, record
@@ -35,6 +36,7 @@ class Frame(RunContext):
         "loop",
         "memo",
         "names",
+        "opened",
         "pending",
         "pool",
         "print_logs",
@@ -75,6 +77,7 @@ class Frame(RunContext):
         self.names: dict[str, int] = {}
         self.memo: dict[tuple[bytes, int], Any] | None = None
         self.pending: set[Future[Any]] = set()
+        self.opened: set[Frame] | None = None  # generators that it called and that have not ended
         self.failed: list[Future[Any]] = []
 
     def count_name(self, name: str) -> int:
@@ -212,10 +215,10 @@ class Scope:
 
     def close(self, frame: Frame) -> bool:
         """Forget a run that ended; False when something else has ended it before."""
-        if frame.closed:
+        # One step, so that of two threads only one ends the run.
+        if self.frames.pop(frame.run_id_bytes, None) is None:
             return False
         frame.closed = True
-        self.frames.pop(frame.run_id_bytes, None)
         return True
 
     def below(self, top: Frame) -> list[Frame]:
@@ -229,9 +232,10 @@ class Scope:
                 found.append(frame)
         return found
 
-    def stop(self, frames: list[Frame], then: str, label: str, cause: Cause, error: BaseException) -> list[Message]:
+    def stop(self, frames: list[Frame], then: str, label: str, cause: Cause, problem: BaseException) -> list[Message]:
         """End runs in hand; what their bodies still do is not kept. Return the messages that say so."""
         messages: list[Message] = []
+        kind = RunCancelled if then == "cancelled" else RunCrashed
         event = "stopped" if then == "cancelled" else "lost"
         for frame in frames:
             if not self.close(frame):
@@ -241,6 +245,8 @@ class Scope:
             else:
                 messages.append(Ended(frame.run_id_bytes, now(), then, label=label, cause=cause))
             if frame.future is not None:
+                error = kind(f"{frame.name!r} was {then}: {cause.evidence or cause.kind}.")
+                error.__cause__ = problem
                 frame.future.settle(State(then, label, cause), error=error)
         return messages
 

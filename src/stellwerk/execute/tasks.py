@@ -13,8 +13,8 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from stellwerk.errors import Abandoned, RunCrashed, Skip
-from stellwerk.execute.attempt import Outcome, call_here
+from stellwerk.errors import Abandoned, RunCancelled, RunCrashed, Skip
+from stellwerk.execute.attempt import Outcome, call_here, let_go
 from stellwerk.execute.identities import draw, new_id
 from stellwerk.execute.owner import now
 from stellwerk.execute.results import clean, describe
@@ -81,21 +81,19 @@ class Call(Frame):
             upstream is None,
         )
 
-    def body(self) -> Callable[[], Any]:
-        """Return the call of the user's function, with values in the place of futures."""
+    def enter(self) -> Any:
+        """Call the user's function with values in the place of futures; return what it returns at once."""
         arguments = self.arguments
         if self.upstream is not None:
             arguments = fill(arguments, self.task.options.run_when != "all_succeeded")
-        fn, parameters = self.task.fn, self.task.parameters
-        is_generator = self.task.is_generator
+        return self.task.parameters.call(self.task.fn, arguments)
 
-        def body() -> Any:
-            value = parameters.call(fn, arguments)
-            if is_generator:
-                value = list(value)
-            return self.join(value) if self.pending or self.failed or isinstance(value, Future) else value
-
-        return body
+    def body(self) -> Any:
+        """Call the user's function and wait for what it submitted."""
+        value = self.enter()
+        if self.task.is_generator:
+            value = list(value)
+        return self.join(value) if self.pending or self.failed or isinstance(value, Future) else value
 
 
 def make(
@@ -144,6 +142,29 @@ def run_here(call: Call) -> Any:
     value = remembered(call)
     if value is not _MISSING:
         return value
+    _admit(call)
+    try:
+        while True:
+            outcome = _attempt(call)
+            ending = end(call, outcome)
+            if ending.is_void:
+                raise Abandoned("This run was ended by somebody else.") from outcome.problem
+            if outcome.is_stop or call.scope.is_relaxed:
+                call.scope.owner.post(ending.message)
+            else:
+                call.scope.owner.commit(ending.message)
+            if ending.delay_seconds is None:
+                if outcome.problem is not None:
+                    raise outcome.problem
+                return outcome.value
+            with exposed:
+                time.sleep(ending.delay_seconds)
+    except BaseException as problem:
+        break_off(call, problem)
+        raise
+
+
+def _admit(call: Call) -> None:
     if call.upstream is not None:
         with exposed:
             for future in call.upstream.futures():
@@ -154,30 +175,24 @@ def run_here(call: Call) -> Any:
     if closed is not None:
         call.scope.owner.commit(closed.message)
         raise closed.error
-    while True:
-        begin(call)
-        started = time.perf_counter()
-        outcome = call_here(call, call.body(), call.task.options.timeout_seconds)
-        call.scope.durations[call.task_name] = time.perf_counter() - started
-        ending = end(call, outcome)
-        if ending.is_void:
-            raise Abandoned("This run was ended by somebody else.") from outcome.problem
-        if outcome.is_stop or call.scope.is_relaxed:
+
+
+def _attempt(call: Call) -> Outcome:
+    begin(call)
+    started = time.perf_counter()
+    outcome = call_here(call, call.body, call.task.options.timeout_seconds)
+    if outcome.problem is not None or call.opened:
+        outcome = let_go(call, outcome)
+    call.scope.durations[call.task_name] = time.perf_counter() - started
+    return outcome
+
+
+def break_off(call: Call, problem: BaseException) -> None:
+    """End a call that something stopped between its attempts; does nothing when it has ended."""
+    if not call.closed and call.scope.owner.problem is None:
+        ending = end(call, Outcome(problem=problem), may_retry=False)
+        if not ending.is_void:
             call.scope.owner.post(ending.message)
-        else:
-            call.scope.owner.commit(ending.message)
-        if ending.delay_seconds is None:
-            if outcome.problem is not None:
-                raise outcome.problem
-            return outcome.value
-        try:
-            with exposed:
-                time.sleep(ending.delay_seconds)
-        except BaseException as problem:
-            ending = end(call, Outcome(problem=problem))
-            if not ending.is_void:
-                call.scope.owner.post(ending.message)
-            raise
 
 
 def start(call: Call, launch: Callable[[Call], None]) -> Future[Any]:
@@ -219,18 +234,20 @@ def decide(call: Call, launch: Callable[[Call], None], ended: Future[Any]) -> No
         return
     future = call.future
     assert future is not None
-    call.scope.owner.post(closed.message, partial(future.settle, closed.state, None, closed.error))
+    if not closed.is_void:
+        call.scope.owner.post(closed.message, partial(future.settle, closed.state, None, closed.error))
 
 
 class Closed:
     """Hold the end of a call that never began."""
 
-    __slots__ = ("error", "message", "state")
+    __slots__ = ("error", "is_void", "message", "state")
 
-    def __init__(self, message: Message, state: State, error: BaseException) -> None:
+    def __init__(self, message: Message, state: State, error: BaseException, is_void: bool) -> None:
         self.message = message
         self.state = state
         self.error = error
+        self.is_void = is_void
 
 
 def close_undecided(call: Call) -> Closed | None:
@@ -247,20 +264,20 @@ def close_undecided(call: Call) -> Closed | None:
         for future in upstream.allowed():
             future.handle()
         return None
-    call.scope.close(call)
+    is_void = not call.scope.close(call)
     if decision == "upstream_failed":
         error: BaseException = upstream_failed(call.name, upstream)
         told = describe(error)
         call.scope.tally.move(call.task_name, "pending", "failed")
         message = Ended(call.run_id_bytes, now(), "failed", label="UpstreamFailed", error=told)
-        return Closed(message, State("failed", "UpstreamFailed", None, told), error)
+        return Closed(message, State("failed", "UpstreamFailed", None, told), error, is_void)
     is_skipped = options.run_when == "all_succeeded"
     label = "UpstreamSkipped" if is_skipped else "ConditionUnmet"
     reason = "a task it needs was skipped" if is_skipped else f"its run_when={options.run_when!r} can no longer hold"
     error = Skip(f"{call.name!r} was skipped: {reason}.")
     call.scope.tally.move(call.task_name, "pending", "skipped")
     message = Ended(call.run_id_bytes, now(), "skipped", label=label)
-    return Closed(message, State("skipped", label), error)
+    return Closed(message, State("skipped", label), error, is_void)
 
 
 def run_job(call: Call, launch_later: Callable[[Call, float], None], flush_when: Callable[[], bool]) -> None:
@@ -269,11 +286,7 @@ def run_job(call: Call, launch_later: Callable[[Call, float], None], flush_when:
         return
     scope = call.scope
     try:
-        begin(call)
-        started = time.perf_counter()
-        outcome = call_here(call, call.body(), call.task.options.timeout_seconds)
-        scope.durations[call.task_name] = time.perf_counter() - started
-        settle(call, outcome, launch_later)
+        settle(call, _attempt(call), launch_later)
         if flush_when():
             scope.owner.flush()
     except BaseException as problem:
@@ -294,7 +307,7 @@ def settle(call: Call, outcome: Outcome, launch_later: Callable[[Call, float], N
         return
     if scope.is_relaxed:
         scope.owner.post(ending.message)
-        future.settle(ending.state, outcome.value, outcome.problem)
+        _resolve(call, ending.state, outcome)
         return
     scope.owner.post(ending.message, partial(_resolve, call, ending.state, outcome))
 
@@ -304,6 +317,11 @@ def _resolve(call: Call, state: State, outcome: Outcome) -> None:
     assert future is not None
     if problem is not None:
         future.settle(State("crashed"), None, problem)
+    elif outcome.then == "cancelled":
+        # Whoever asks for the result was not cancelled, which asyncio's own exception would make of it.
+        error = RunCancelled(f"{call.name!r} was cancelled: {outcome.cause.evidence if outcome.cause else ''}.")
+        error.__cause__ = outcome.problem
+        future.settle(state, None, error)
     else:
         future.settle(state, outcome.value, outcome.problem)
 
@@ -350,7 +368,7 @@ def end(call: Call, outcome: Outcome, may_retry: bool = True) -> Ending:
         try:
             result = scope.record(call, outcome.value, options.persist_result)
         except Exception as problem:
-            outcome = _replace(outcome, problem)
+            outcome.fail(problem)
     if outcome.problem is not None:
         error = describe(outcome.problem)
     at = now()
@@ -388,13 +406,6 @@ def end(call: Call, outcome: Outcome, may_retry: bool = True) -> Ending:
     return Ending(message, State(outcome.then, outcome.label, outcome.cause, error), None, is_void)
 
 
-def _replace(outcome: Outcome, problem: Exception) -> Outcome:
-    failed = Outcome(problem=problem)
-    outcome.value, outcome.problem = None, problem
-    outcome.event, outcome.then, outcome.label, outcome.cause = failed.event, failed.then, failed.label, failed.cause
-    return outcome
-
-
 def retry_delay(call: Call, outcome: Outcome, error: Error | None) -> float | None:
     """Return the seconds until the next attempt, or None when there is none."""
     options = call.task.options
@@ -419,41 +430,77 @@ def retry_delay(call: Call, outcome: Outcome, error: Error | None) -> float | No
         return None
 
 
-def iterate(call: Call) -> Generator[Any, None, Any]:
+def iterate(call: Call) -> Generator[Any, Any, Any]:
     """Run a generator task that was called directly: its items are recorded as they are handed out."""
-    submit_message(call)
-    begin(call)
-    owner, scope = call.scope.owner, call.scope
-    parameters = call.task.parameters
-    arguments = call.arguments if call.upstream is None else fill(call.arguments, False)
-    generator = parameters.call(call.task.fn, arguments)
+    with shield:
+        _admit(call)
+        begin(call)
+        open_iteration(call)
+    made: list[Generator[Any, Any, Any]] = []
+    sent: Any = None
+
+    def step() -> Any:
+        if not made:
+            made.append(call.enter())
+        return made[0].send(sent)
+
     index = 0
-    try:
-        while True:
-            outcome = call_here(call, lambda: next(generator), None)
-            if isinstance(outcome.problem, StopIteration):
-                outcome = Outcome(outcome.problem.value)
-                break
+    while True:
+        with shield:
+            outcome = call_here(call, step, None)
             if outcome.problem is not None:
                 break
-            result = scope.record(call, outcome.value, call.task.options.persist_result)
-            if result is not None:
-                owner.post(Yielded(call.run_id_bytes, now(), index, result))
-            index += 1
-            yield outcome.value
-    except GeneratorExit:
-        generator.close()
-        ending = end(call, Outcome(None))
-        if not ending.is_void:
-            owner.commit(ending.message)
-        raise
-    # Items were handed out already: a second try would hand them out again.
-    ending = end(call, outcome, may_retry=False)
-    if not ending.is_void:
-        owner.commit(ending.message)
+            yielded(call, index, outcome.value)
+        index += 1
+        try:
+            sent = yield outcome.value
+        except GeneratorExit:
+            with shield:
+                outcome = call_here(call, made[0].close, None)
+                _end_iteration(call, outcome)
+            if outcome.problem is not None:
+                raise outcome.problem from None
+            raise
+    with shield:
+        if isinstance(outcome.problem, StopIteration):
+            value = outcome.problem.value
+            outcome = call_here(call, lambda: call.join(value), None)
+        _end_iteration(call, outcome)
     if outcome.problem is not None:
         raise outcome.problem
     return outcome.value
+
+
+def open_iteration(call: Call) -> None:
+    """Remember that a generator is open: the run that called it ends it if nobody uses it up."""
+    parent = call.parent
+    assert isinstance(parent, Frame)
+    if parent.opened is None:
+        parent.opened = set()
+    parent.opened.add(call)
+
+
+def yielded(call: Call, index: int, value: Any) -> None:
+    """Report an item that a generator handed out."""
+    result = call.scope.record(call, value, call.task.options.persist_result)
+    if result is not None and not call.closed:
+        call.scope.owner.post(Yielded(call.run_id_bytes, now(), index, result))
+
+
+def close_iteration(call: Call, outcome: Outcome) -> Message | None:
+    """Decide how a generator's run ends; None when something else has ended it."""
+    parent = call.parent
+    if isinstance(parent, Frame) and parent.opened is not None:
+        parent.opened.discard(call)
+    # Items were handed out already: a second try would hand them out again.
+    ending = end(call, outcome, may_retry=False)
+    return None if ending.is_void else ending.message
+
+
+def _end_iteration(call: Call, outcome: Outcome) -> None:
+    message = close_iteration(call, let_go(call, outcome))
+    if message is not None:
+        call.scope.owner.commit(message)
 
 
 def _call_key(call: Call) -> bytes:

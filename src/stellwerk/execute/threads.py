@@ -43,12 +43,13 @@ class Pool:
         # Called under the lock: see that somebody takes the next job, if a place is free.
         if not self._jobs or self._running + self._returning >= self._size:
             return
-        if len(self._jobs) <= self._idle:  # a thread that was told, but is not awake yet, still counts as idle
-            self._change.notify()
-        elif self._threads - self._waiting < self._size:
+        # A thread that was told, but is not awake yet, still counts as idle, so there may be too few of them.
+        if len(self._jobs) > self._idle and self._threads - self._waiting < self._size:
             self._threads += 1
             self._made += 1
             threading.Thread(target=self._work, name=f"{self._name}-{self._made}", daemon=True).start()
+        elif self._idle:
+            self._change.notify()
 
     def is_empty(self) -> bool:
         """Say whether no job waits."""

@@ -59,10 +59,10 @@ class Upstream:
         return "wait" if decision == "run" and self._awaited else decision
 
     def why_failed(self) -> tuple[Future[Any], BaseException | None]:
-        """Find the first upstream that failed, and its exception."""
+        """Find the first upstream that failed and may not, and its exception."""
         for future in self._futures:
             name, _, error = future.outcome()
-            if future.done() and name in ("failed", "crashed", "cancelled"):
+            if future in self._needed and future.done() and name in ("failed", "crashed", "cancelled"):
                 return future, error
         return self._futures[0], None
 

@@ -207,13 +207,14 @@ SELECT r.id, (SELECT b.id FROM runs b WHERE b.id < r.id ORDER BY b.id DESC LIMIT
 FROM runs r WHERE r.id IN (??)
 
 -- name: run_tasks
--- Task runs and child flow runs of a run in order of creation, with the tasks that its tasks called.
+-- Task runs and child flow runs of a run, with the tasks that its tasks called, in order of creation: that of the ids,
+-- since an owner may report a run that waits after one that was created later.
 WITH RECURSIVE below (id, seq, kind) AS (
     SELECT r.id, r.seq, r.kind FROM runs r WHERE r.parent_id = ?
     UNION ALL
     SELECT c.id, c.seq, c.kind FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
 )
-SELECT RUN FROM (SELECT seq FROM below ORDER BY seq LIMIT ?) b CROSS JOIN runs r WHERE r.seq = b.seq ORDER BY b.seq
+SELECT RUN FROM (SELECT id, seq FROM below ORDER BY id LIMIT ?) b CROSS JOIN runs r WHERE r.seq = b.seq ORDER BY b.id
 
 -- name: run_tasks_not_completed
 -- The same, but only those that have not completed (yet).
@@ -222,24 +223,29 @@ WITH RECURSIVE below (id, seq, kind, state) AS (
     UNION ALL
     SELECT c.id, c.seq, c.kind, c.state FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
 )
-SELECT RUN FROM (SELECT seq FROM below WHERE state <> 'completed' ORDER BY seq LIMIT ?) b CROSS JOIN runs r
-WHERE r.seq = b.seq ORDER BY b.seq
+SELECT RUN FROM (SELECT id, seq FROM below WHERE state <> 'completed' ORDER BY id LIMIT ?) b CROSS JOIN runs r
+WHERE r.seq = b.seq ORDER BY b.id
 
 -- name: run_task_groups
 -- How a run's tasks and child flows stand, by name and state, in order of first creation.
-WITH RECURSIVE below (id, seq, kind, name, state, started_at, ended_at) AS (
-    SELECT r.id, r.seq, r.kind, COALESCE(r.task, r.flow), r.state, r.started_at, r.ended_at
+WITH RECURSIVE below (id, kind, name, state, created_at, started_at, ended_at) AS (
+    SELECT r.id, r.kind, COALESCE(r.task, r.flow), r.state, r.created_at, r.started_at, r.ended_at
     FROM runs r WHERE r.parent_id = ?
     UNION ALL
-    SELECT c.id, c.seq, c.kind, COALESCE(c.task, c.flow), c.state, c.started_at, c.ended_at
+    SELECT c.id, c.kind, COALESCE(c.task, c.flow), c.state, c.created_at, c.started_at, c.ended_at
     FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
 )
-SELECT kind, name, state, COUNT(*), MIN(started_at), MAX(ended_at), MIN(seq) FROM below
-GROUP BY kind, name, state ORDER BY MIN(seq)
+SELECT kind, name, state, COUNT(*), MIN(started_at), MAX(ended_at) FROM below
+GROUP BY kind, name, state ORDER BY MIN(created_at)
 
--- name: run_children_tally
--- How the first children of a run stand; bounded, for lists.
-SELECT state, COUNT(*) FROM (SELECT state FROM runs WHERE parent_id = ? ORDER BY seq LIMIT ?) c GROUP BY state
+-- name: run_tasks_tally
+-- How the tasks and child flows of a run stand; bounded, for lists.
+WITH RECURSIVE below (id, kind, state) AS (
+    SELECT r.id, r.kind, r.state FROM runs r WHERE r.parent_id = ?
+    UNION ALL
+    SELECT c.id, c.kind, c.state FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
+)
+SELECT state, COUNT(*) FROM (SELECT state FROM below LIMIT ?) c GROUP BY state
 
 -- name: logs_of_tree
 -- Lines of a run and of everything below it, from a level up.
