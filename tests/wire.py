@@ -13,8 +13,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from stellwerk.core.check import violations
 from stellwerk.engine.apply import apply
 from stellwerk.model.identity import uuid7
@@ -126,6 +124,8 @@ def accept(store: Store, *batches: Batch) -> None:
 def query(url: str, sql: str) -> list[tuple[Any, ...]]:
     """Run a statement past the store."""
     if "://" in url:
+        import psycopg  # writers that need it not start sooner
+
         with psycopg.connect(url, autocommit=True) as connection:
             return connection.execute(sql.encode()).fetchall()
     connection = sqlite3.connect(url)
@@ -138,6 +138,8 @@ def query(url: str, sql: str) -> list[tuple[Any, ...]]:
 def change(url: str, *statements: str) -> None:
     """Run statements that write past the store."""
     if "://" in url:
+        import psycopg  # writers that need it not start sooner
+
         with psycopg.connect(url, autocommit=True) as connection:
             for sql in statements:
                 connection.execute(sql.encode())

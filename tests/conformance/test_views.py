@@ -6,19 +6,18 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from wire import HOLDER, HOUR, NOW, OPENING, Root, accept, completed, failed, new_id, retried
 from test_roads import roads
+from wire import HOLDER, HOUR, NOW, Root, accept, completed, failed, new_id
 
 from stellwerk.api import views
 from stellwerk.core.table import RUN
 from stellwerk.errors import NotFound, UsageError
 from stellwerk.model.identity import to_text
-from stellwerk.model.messages import Batch, Began, Ended, Logged, Result
-from stellwerk.model.states import TERMINAL
+from stellwerk.model.messages import Began, Ended, Logged, Result
 from stellwerk.store.port import Store
 
 RUN_FIELDS = {
-    "id", "name", "kind", "flow", "task", "state", "label", "cause", "error", "parent_id", "root_id", "tags",
+    "id", "name", "kind", "flow", "task", "index", "state", "label", "cause", "error", "parent_id", "root_id", "tags",
     "parameters", "created_at", "due_at", "started_at", "ended_at", "attempts", "result",
 }  # fmt: skip
 ATTEMPT_FIELDS = {"number", "state", "label", "cause", "error", "started_at", "ended_at"}
@@ -205,7 +204,13 @@ def test_logs_come_in_order_page_by_page(store: Store) -> None:
     everything = views.logs(store, run)
     assert [line["n"] for line in everything] == list(range(1, 31))
     assert everything[0]["level"] == "INFO"
-    assert everything[1] == {**everything[1], "message": "line 2", "run_id": to_text(task), "attempt": 1, "logger": "lib"}
+    assert everything[1] == {
+        **everything[1],
+        "message": "line 2",
+        "run_id": to_text(task),
+        "attempt": 1,
+        "logger": "lib",
+    }
     assert [line["n"] for line in views.logs(store, run, after=28)] == [29, 30]
     assert [line["n"] for line in views.logs(store, run, limit=2)] == [1, 2]
     assert [line["n"] for line in views.logs(store, run, tail=3)] == [28, 29, 30]

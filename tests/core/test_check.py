@@ -9,22 +9,10 @@ from stellwerk.core.check import violations
 from stellwerk.model.records import AttemptRecord, RunRecord, StoryRecord
 
 ID = b"i" * 16
+ABSENT = dict.fromkeys(RunRecord.__struct_fields__[: RunRecord.__struct_fields__.index("state")])
 PLAIN = RunRecord(
-    ID,
-    "default",
-    "flow",
-    None,
-    ID,
-    "n",
-    "f",
-    None,
-    None,
-    0,
-    None,
-    None,
-    None,
-    1,
-    "completed",
+    **ABSENT | {"id": ID, "root_id": ID, "kind": "flow", "name": "n", "flow": "f", "created_at": 1},
+    state="completed",
     attempts=1,
     started_at=2,
     ended_at=3,

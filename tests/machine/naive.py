@@ -16,7 +16,11 @@ from stellwerk.model.messages import Began, Ended, Granted, Message, Submitted
 from stellwerk.model.records import AttemptRecord, RunRecord, StoryRecord
 from stellwerk.model.states import RUNNING, TERMINAL, Cause
 
-CAUSES = {"raised": Cause("user_error", "ValueError"), "lost": Cause("lease_lost"), "stopped": Cause("cancelled", "Ctrl-C")}
+CAUSES = {
+    "raised": Cause("user_error", "ValueError"),
+    "lost": Cause("lease_lost"),
+    "stopped": Cause("cancelled", "Ctrl-C"),
+}
 
 
 class NaiveRun:
@@ -39,7 +43,9 @@ class NaiveRun:
             if self.subject != NOTHING:
                 raise IllegalTransition("submitted twice")
             self.created_at = message.at
-            self._move(message.at, "submitted", move(self.subject, "submitted"), None if message.ready else "AwaitingUpstream")
+            self._move(
+                message.at, "submitted", move(self.subject, "submitted"), None if message.ready else "AwaitingUpstream"
+            )
             if message.ready:
                 self._move(message.at, "granted", move(self.subject, "granted"), None)
         elif self.subject == NOTHING:
@@ -61,7 +67,9 @@ class NaiveRun:
         if self.subject.run == "scheduled":
             self._move(message.at, "granted", move(self.subject, "granted"), None)
         self._move(message.at, "began", after, None)
-        self.attempts.append(AttemptRecord(message.run_id, message.attempt, RUNNING, None, None, None, None, message.at, None))
+        self.attempts.append(
+            AttemptRecord(message.run_id, message.attempt, RUNNING, None, None, None, None, message.at, None)
+        )
         self.due_at = self.cause = self.error = None
 
     def _end(self, message: Ended, after: Subject) -> None:
@@ -80,32 +88,37 @@ class NaiveRun:
     def record(self, submitted: Submitted, root_id: bytes) -> RunRecord:
         """Give the row that the store should have."""
         last = self.story[-1]
-        result = (RESULT.hash, RESULT.size_bytes, RESULT.data, RESULT.preview) if self.has_result else (None,) * 4
+        cause, evidence = words(self.cause)
         return RunRecord(
-            submitted.run_id,
-            "default",
-            submitted.kind,
-            submitted.parent_id or None,
-            root_id,
-            submitted.name,
-            submitted.flow or None,
-            submitted.task or None,
-            submitted.call_key or None,
-            submitted.n,
-            submitted.code_hash or None,
-            None,
-            None,
-            self.created_at,
-            self.subject.run,
-            last.label,
-            *words(self.cause),
-            len(self.attempts),
-            len(self.told()),
-            self.due_at,
-            self.attempts[0].started_at if self.attempts else None,
-            last.at if self.subject.run in TERMINAL else None,
-            msgspec.json.encode(self.error).decode() if self.error else None,
-            *result,
+            id=submitted.run_id,
+            project="default",
+            kind=submitted.kind,
+            parent_id=submitted.parent_id or None,
+            root_id=root_id,
+            name=submitted.name,
+            flow=submitted.flow or None,
+            task=submitted.task or None,
+            call_key=submitted.call_key or None,
+            n=submitted.n,
+            item_index=submitted.item_index if submitted.item_index >= 0 else None,
+            code_hash=submitted.code_hash or None,
+            tags=None,
+            parameters=None,
+            created_at=self.created_at,
+            state=self.subject.run,
+            label=last.label,
+            cause=cause,
+            evidence=evidence,
+            attempts=len(self.attempts),
+            story_rows=len(self.told()),
+            due_at=self.due_at,
+            started_at=self.attempts[0].started_at if self.attempts else None,
+            ended_at=last.at if self.subject.run in TERMINAL else None,
+            error=msgspec.json.encode(self.error).decode() if self.error else None,
+            result_hash=RESULT.hash if self.has_result else None,
+            result_size=RESULT.size_bytes if self.has_result else None,
+            result=RESULT.data if self.has_result else None,
+            preview=RESULT.preview if self.has_result else None,
         )
 
     def told(self) -> list[StoryRecord]:
@@ -180,25 +193,37 @@ def choose(root: Root, model: NaiveStore, seed: int, length: int) -> list[list[M
     for step in range(length):
         run_id = chance.choice(list(shadow.runs))
         candidates = messages_for(root, run_id, shadow.runs[run_id], NOW + 10 * step)
-        legal = [message for message in candidates if is_legal(shadow.runs[run_id], message)]
+        legal = [message for message in candidates if is_legal(shadow.runs[run_id].subject, message)]
         forward = [message for message in legal if isinstance(message, Submitted | Granted | Began)]
         ends = [message for message in legal if isinstance(message, Ended) and message.event]
         going_on = [message for message in ends if message.then in ("retried", "paused")]
-        again = [message for message in legal if isinstance(message, Ended) and message.then in ("resumed", "continued")]
+        again = [
+            message for message in legal if isinstance(message, Ended) and message.then in ("resumed", "continued")
+        ]
         weighed = {1: candidates, 2: legal, 6: ends, 7: going_on, 8: again, 12: forward}
         kinds = {weight: some for weight, some in weighed.items() if some}
         message = chance.choice(kinds[chance.choices(list(kinds), list(kinds))[0]])
-        shadow.apply([message])
+        if message in legal:
+            shadow.runs[run_id].take(message)
         batches[-1].append(message)
         if chance.random() < 0.4:
             batches.append([])
     return [batch for batch in batches if batch]
 
 
-def is_legal(run: NaiveRun, message: Message) -> bool:
+def is_legal(subject: Subject, message: Message) -> bool:
     """Whether a run could take a message."""
     try:
-        copy.deepcopy(run).take(message)
+        if isinstance(message, Submitted):
+            return subject == NOTHING
+        if isinstance(message, Began):
+            begin(subject, message.attempt)
+        elif isinstance(message, Ended) and message.event:
+            end(subject, message.attempt, message.event, message.then)
+        elif isinstance(message, Ended):
+            return subject != NOTHING and bool(move(subject, message.then))
+        else:
+            move(subject, "granted")
     except IllegalTransition:
         return False
     return True

@@ -1,4 +1,4 @@
-"""What these tests share: each runs in a home of its own, by the real engine, and looks at what was recorded."""
+"""What these tests share: a home of its own for each, filled by the real engine, and a look at what was recorded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from stellwerk.testing import Recorded, stellwerk_test
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def recorded() -> Iterator[Recorded]:
     """Record what the test runs; no test may leave a run that has not ended."""
     with stellwerk_test(max_workers="4") as told:

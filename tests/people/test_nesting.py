@@ -356,7 +356,9 @@ def test_endless_recursion_ends_in_a_recursion_error(recorded: Recorded) -> None
         assert pipeline() == "too deep"
     finally:
         sys.setrecursionlimit(limit)
-    assert {run["state"] for run in recorded.runs(task="down")} == {"failed"}
+    states = {run["state"] for run in recorded.runs(task="down")}
+    assert states <= {"failed", "crashed"}, "the engine's own code may be what was too deep"
+    assert "failed" in states
 
 
 def test_threads_of_users_may_submit(recorded: Recorded) -> None:
@@ -370,9 +372,7 @@ def test_threads_of_users_may_submit(recorded: Recorded) -> None:
             assert get_run_context().kind == "flow"
             got.append(add.submit(n).result())
 
-        threads = [
-            threading.Thread(target=contextvars.copy_context().run, args=(work, number)) for number in range(8)
-        ]
+        threads = [threading.Thread(target=contextvars.copy_context().run, args=(work, number)) for number in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from typing import Any
@@ -146,7 +147,7 @@ def test_jitter_only_lengthens(recorded: Recorded) -> None:
 
     pipeline()
     attempts = recorded.run(task="flaky")["attempts"]
-    for one, other in zip(attempts, attempts[1:], strict=False):
+    for one, other in itertools.pairwise(attempts):
         assert _seconds(other["started_at"]) - _seconds(one["ended_at"]) >= 0.00199
 
 
@@ -173,7 +174,9 @@ def test_retry_condition_decides(recorded: Recorded) -> None:
     assert asked == [("flaky", 1, "failed", "try 1"), ("flaky", 2, "failed", "try 2")]
 
 
-@pytest.mark.parametrize("options", [{"retry_condition_fn": lambda *_: 1 / 0}, {"retry_delay_seconds": lambda _: 1 / 0}])
+@pytest.mark.parametrize(
+    "options", [{"retry_condition_fn": lambda *_: 1 / 0}, {"retry_delay_seconds": lambda _: 1 / 0}]
+)
 def test_failing_callable_ends_the_retries_with_a_warning(recorded: Recorded, options: dict[str, Any]) -> None:
     work = Flaky(9)
 
@@ -311,11 +314,9 @@ def test_sync_task_times_out(recorded: Recorded, is_direct: bool) -> None:
 
     @flow
     def pipeline() -> None:
+        run_it = sleeps if is_direct else lambda: sleeps.submit().result()
         with pytest.raises(TaskTimedOut, match=r"longer than its timeout_seconds = 0.05") as told:
-            if is_direct:
-                sleeps()
-            else:
-                sleeps.submit().result()
+            run_it()
         assert isinstance(told.value, TimeoutError)
 
     pipeline()

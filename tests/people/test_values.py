@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from stellwerk import ParameterError, flow, task
+from stellwerk import DefinitionError, ParameterError, flow, task
 from stellwerk.testing import Recorded
 
 
@@ -249,19 +249,28 @@ def test_huge_and_odd_parameters_are_shown_bounded(recorded: Recorded) -> None:
 
 
 def test_odd_names_and_tags_are_recorded(recorded: Recorded) -> None:
-    @task(name="nul\0 sur\ud800 ü", tags=["t\0\ud800"], task_run_name="run\0{x}\ud800" + "y" * 1_000)
+    @task(name="ü 🚂 \n", tags=["töö"], task_run_name="run\0{x}\ud800" + "y" * 1_000)
     def odd(x: str) -> str:
         return x
 
-    @flow(name="flow\0\ud800", flow_run_name="a\nb\0{x}")
+    @flow(name="'; DROP TABLE runs; --", flow_run_name="a\nb\0{x}")
     def pipeline(x: str) -> str:
         return odd(x)
 
     assert pipeline("\0\ud800") == "\0\ud800"
     run = recorded.run(kind="task")
-    assert "\0" not in run["name"] + run["task"] + run["flow"] + "".join(run["tags"])
+    assert "\0" not in run["name"]
+    assert run["tags"] == ["töö"]
     assert len(run["name"]) <= 200
     assert "\n" not in recorded.run(kind="flow")["name"]
+
+
+@pytest.mark.parametrize("text", ["nul\0", "lone \ud800"])
+def test_names_that_no_database_holds_are_refused(text: str) -> None:
+    with pytest.raises(DefinitionError, match="can't be stored"):
+        task(name=text)(lambda: None)
+    with pytest.raises(DefinitionError, match="can't be stored"):
+        flow(tags=[text])(lambda: None)
 
 
 # ── exceptions and exits ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,7 +286,7 @@ class OddText(Exception):
 
 class NotText(Exception):
     def __str__(self) -> str:
-        return 5  # type: ignore[return-value]
+        return 5  # type: ignore[return-value]  # noqa: PLE0307 - that is what it is for
 
 
 class HugeText(Exception):
@@ -308,15 +317,11 @@ def test_any_exception_is_recorded_and_raised(recorded: Recorded, make: Any, how
 
     @flow
     def pipeline() -> str:
-        try:
-            if how == "direct":
-                fails()
-            else:
-                fails.submit().result()
-        except BaseException as caught:
-            assert caught is problem
-            return "caught"
-        return "nothing"
+        run_it = fails if how == "direct" else lambda: fails.submit().result()
+        with pytest.raises(BaseException) as told:
+            run_it()
+        assert told.value is problem
+        return "caught"
 
     assert pipeline() == "caught"
     run = recorded.run(task="fails")

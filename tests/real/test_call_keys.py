@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = '''
+SCRIPT = """
 from stellwerk import flow, task
 import helpers
 
@@ -42,7 +42,7 @@ def main():
 
 if __name__ == "__main__":
     main()
-'''
+"""
 HELPERS = """
 def outer(x):
     return inner(x)

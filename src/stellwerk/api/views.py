@@ -294,6 +294,7 @@ def _object(record: RunRecord, tried: Sequence[Row]) -> dict[str, Any]:
         "kind": record.kind,
         "flow": record.flow,
         "task": record.task,
+        "index": record.item_index,
         "state": record.state,
         "label": record.label,
         "cause": _cause(record.cause, record.evidence),

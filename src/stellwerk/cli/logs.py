@@ -14,13 +14,14 @@ import msgspec
 from stellwerk.api import views
 from stellwerk.assemble import Engine
 from stellwerk.cli.output import may_colour, print_json
-from stellwerk.cli.runs import PAGE, POLL_SECONDS, SWEEP_SECONDS, sweep
+from stellwerk.cli.record import POLL_SECONDS, Sweeper
 from stellwerk.cli.text import clock, lines, one_line
 from stellwerk.errors import UsageError
 from stellwerk.model.states import TERMINAL
 
 __all__ = ["follow_lines", "level_number", "print_lines", "read_lines"]
 
+PAGE = 5_000  # lines read at a time
 _COLOURS = {"WARNING": 33, "ERROR": 31, "CRITICAL": 31, "DEBUG": 2}
 
 
@@ -58,7 +59,7 @@ def follow_lines(engine: Engine, run: dict[str, Any], level: int, tail: int | No
     if tail == 0:
         last = views.logs(engine.store, run, 0, 1, level, 1)
         after, tail = (last[0]["n"] if last else 0), None
-    swept_at = time.monotonic()
+    sweeper = Sweeper(engine)
     while True:
         # Whether it has ended is asked before its lines are read, so that none is missed.
         run, _ = views.find_run(engine.store, run["id"])
@@ -68,9 +69,7 @@ def follow_lines(engine: Engine, run: dict[str, Any], level: int, tail: int | No
         if run["state"] in TERMINAL:
             return
         time.sleep(POLL_SECONDS)
-        if time.monotonic() - swept_at > SWEEP_SECONDS:
-            sweep(engine)
-            swept_at = time.monotonic()
+        sweeper.sweep_when_due()
 
 
 def print_lines(found: Iterable[dict[str, Any]], as_json: bool, one_a_line: bool) -> None:

@@ -41,9 +41,10 @@ def run(target: str, pairs: tuple[str, ...]) -> int:
     stellwerk run pipeline.py:nightly -p date=2026-01-31 -p 'regions=["eu", "us"]'
     """
     from stellwerk.cli.flowfile import find_flow, read_parameters
-    from stellwerk.execute import progress
+    from stellwerk.execute import progress, signals
 
     progress.leaves_summary = False
+    signals.dies_of_signals = False
     flow = find_flow(target)
     values = read_parameters(flow, pairs)
     began_at = time.time_ns() // 1000

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stellwerk.cli.main import LazyGroup
+from stellwerk.cli.record import POLL_SECONDS, Sweeper, open_swept
 from stellwerk.cli.text import lines, one_line, seconds_of
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["list_runs", "runs", "show", "show_logs", "watch"]
 
 LISTED = 50  # runs, unless --limit: a contract
-POLL_SECONDS = 0.2
-SWEEP_SECONDS = 2.0
-PAGE = 5_000  # log lines read at a time
 
 runs = LazyGroup(
     "runs",
@@ -35,25 +32,6 @@ runs = LazyGroup(
         "watch": ("Follow a run until it ends.", "stellwerk.cli.runs:watch"),
     },
 )
-
-
-@contextlib.contextmanager
-def open_swept() -> Iterator[Engine]:
-    """Open the record, end what dead owners left behind and say so."""
-    from stellwerk.assemble import open_engine
-
-    engine = open_engine()
-    try:
-        sweep(engine)
-        yield engine
-    finally:
-        engine.close()
-
-
-def sweep(engine: Engine) -> None:
-    """End the runs whose owner is gone, and say which."""
-    for name, message in engine.sweep():
-        click.echo(f"{one_line(name)} {one_line(message)}.", err=True)
 
 
 def _find(engine: Engine, text: str) -> dict[str, Any]:
@@ -187,7 +165,7 @@ def _watch(engine: Engine, run: dict[str, Any]) -> tuple[dict[str, Any], list[di
     display = Progress(rows, f"{one_line(run['name'])} · {one_line(run['flow'] or run['task'])}", spent)
     is_live = sys.stderr.isatty()
     said = ""
-    swept_at = time.monotonic()
+    sweeper = Sweeper(engine)
     try:
         while True:
             run, _ = views.find_run(engine.store, run["id"])
@@ -201,9 +179,7 @@ def _watch(engine: Engine, run: dict[str, Any]) -> tuple[dict[str, Any], list[di
                 click.echo(f"{one_line(run['name'])} is {run['state']}", err=True)
             said = run["state"]
             time.sleep(POLL_SECONDS)
-            if time.monotonic() - swept_at > SWEEP_SECONDS:
-                sweep(engine)
-                swept_at = time.monotonic()
+            sweeper.sweep_when_due()
     finally:
         if is_live and said:
             display.stop("")

@@ -83,6 +83,7 @@ class Fold:
             message.task or None,
             message.call_key or None,
             message.n,
+            message.item_index if message.item_index >= 0 else None,
             message.code_hash or None,
             _encode(message.tags).decode() if message.tags else None,
             message.parameters.decode() if message.parameters else None,

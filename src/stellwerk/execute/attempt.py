@@ -13,6 +13,7 @@ from stellwerk.execute.signals import Terminated, exposed
 from stellwerk.model.states import Cause
 from stellwerk.sdk.context import current
 from stellwerk.sdk.futures import blocking
+from stellwerk.sdk.parameters import shown
 
 
 class Outcome:
@@ -51,7 +52,7 @@ def classify(problem: BaseException) -> tuple[str, str, str, Cause | None]:
     if isinstance(problem, _OurTimeOut):
         return "raised", "failed", "TimedOut", Cause("timeout", str(problem.message))
     if isinstance(problem, SystemExit):
-        return "raised", "failed", "Exited", Cause("exited", f"sys.exit({problem.code!r})")
+        return "raised", "failed", "Exited", Cause("exited", f"sys.exit({shown(problem.code)})")
     if isinstance(problem, KeyboardInterrupt):
         return "stopped", "cancelled", "Interrupted", Cause("cancelled", "Ctrl-C")
     if isinstance(problem, Terminated):

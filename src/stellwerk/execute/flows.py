@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stellwerk.errors import Abandoned, StellwerkError
+from stellwerk.errors import Abandoned, RunCrashed, StellwerkError
 from stellwerk.execute import logs, watcher
 from stellwerk.execute.attempt import Outcome, call_here, let_go
 from stellwerk.execute.identities import draw, new_id, new_name
@@ -23,6 +23,7 @@ from stellwerk.execute.threads import Pool
 from stellwerk.execute.upstream import fill_value, find
 from stellwerk.model import policy
 from stellwerk.model.messages import Began, Ended, Message, Opening, Submitted
+from stellwerk.model.states import Cause
 from stellwerk.sdk.definition import Definition
 from stellwerk.sdk.flow import Flow
 from stellwerk.sdk.futures import is_future
@@ -141,6 +142,8 @@ class FlowCall:
                 until,
             )
             return (None if frame.closed else message), delay
+        if self.root is not None:
+            self._end_the_rest()
         if not scope.close(frame):
             return None, None
         if not was_running:
@@ -159,6 +162,13 @@ class FlowCall:
             ),
             None,
         )
+
+    def _end_the_rest(self) -> None:
+        # Nothing is left here unless the engine itself was hit: memory or the stack was used up in the midst of it.
+        left = self.scope.below(self.frame)
+        cause = Cause("agent_bug", "how it ended could not be recorded")
+        for message in self.scope.stop(left, "crashed", "", cause, RunCrashed(cause.evidence)):
+            self.scope.owner.post(message)
 
     def _delay(self) -> float | None:
         try:

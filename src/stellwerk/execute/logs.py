@@ -19,6 +19,7 @@ from stellwerk.execute.owner import now
 from stellwerk.execute.results import clean
 from stellwerk.execute.scope import Frame
 from stellwerk.sdk.context import current
+from stellwerk.sdk.parameters import shown
 
 RUN_LOGGER = "stellwerk.run"
 _print = builtins.print
@@ -39,7 +40,7 @@ class RunHandler(logging.Handler):
             if record.exc_info and record.exc_info[1] is not None:
                 text += "\n" + logging.Formatter().formatException(record.exc_info)
         except Exception as problem:
-            text = f"{record.msg!r} % {record.args!r} can't be formatted: {problem}"
+            text = f"{shown(record.msg)} % {shown(record.args)} can't be formatted: {type(problem).__name__}"
         name = "run" if record.name == RUN_LOGGER else record.name
         at = int(record.created * 1_000_000)
         frame.scope.owner.log(

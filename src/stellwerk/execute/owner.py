@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from stellwerk.client.transport import Transport
@@ -22,6 +23,7 @@ from stellwerk.model.messages import Batch, Logged, Message, Opening, Sourced, S
 
 LINGER_SECONDS = 0.02
 ANNOUNCE_SECONDS = 0.5
+ANNOUNCE_FULL = 50_000  # waiting calls at which all are announced, so that memory stays bounded
 FULL = 5_000  # messages, or log lines, at which the one who adds must send
 Line = tuple[int, bytes, int, int, int, str, str]
 
@@ -38,6 +40,8 @@ class Owner:
         self._opening: Opening | None = opening
         self._messages: list[Message] = []
         self._callbacks: list[Callable[[], None]] = []
+        self._due: deque[Callable[[], None]] = deque()
+        self._under_way: tuple[Batch, list[Callable[[], None]], int] | None = None
         self._lines: list[Line] = []
         self._later: dict[bytes, Submitted] = {}
         self._line_number = 0
@@ -74,8 +78,7 @@ class Owner:
         self.check()
         with self._add_lock:
             self._later[message.run_id] = message
-            is_full = len(self._later) >= FULL
-            if is_full:
+            if len(self._later) >= ANNOUNCE_FULL:
                 self._announce_all()
         if self._thread is None:
             self._start()
@@ -144,43 +147,59 @@ class Owner:
         return self._problem
 
     def _flush_until(self, ticket: int, force: bool = False) -> None:
-        callbacks: list[Callable[[], None]] = []
         with self._flush_lock:
-            if force or self._committed < ticket:
-                callbacks = self._send()
-        for callback in callbacks:
-            callback()
+            while force or self._committed < ticket:
+                force = False
+                self._send()
+        self._run_callbacks()
 
-    def _send(self) -> list[Callable[[], None]]:
+    def _send(self) -> None:
+        # What is under way is kept until its answer is noted: a thread that is stopped here, by a time limit, must not
+        # take the messages of others with it. Sending the same batch again is safe.
         self.check()
-        with self._add_lock:
-            messages, self._messages = self._messages, []
-            callbacks, self._callbacks = self._callbacks, []
-            lines, self._lines = self._lines, []
-            added = self._added
-        if lines:
-            messages.append(Logged(lines))
-        if not messages and self._opening is None:
-            return callbacks
-        batch = Batch(self.root_id, self._fence, self._seq + 1, messages, self._opening)
+        if self._under_way is None:
+            self._gather()
+        if self._under_way is None:
+            return
+        batch, callbacks, added = self._under_way
         try:
             ack = self.transport.send(batch)
         except UnavailableError as problem:
             self._give_up(problem, callbacks)
             raise
+        except Exception as problem:
+            error = InternalError(f"What happened could not be recorded: {type(problem).__name__}: {problem}.")
+            self._give_up(error, callbacks)
+            raise error from problem
         if ack.code:
-            error = StaleFence if ack.code == "stale_fence" else InternalError
-            self._give_up(error(ack.reason, hint="Another process took this run over, or closed it."), callbacks)
+            kind = StaleFence if ack.code == "stale_fence" else InternalError
+            self._give_up(kind(ack.reason, hint="Another process took this run over, or closed it."), callbacks)
             raise self._problem_to_raise()
-        self._seq += 1
+        self._seq = batch.seq
         self._opening = None
         self._committed = added
-        return callbacks
+        self._due.extend(callbacks)
+        self._under_way = None
+
+    def _gather(self) -> None:
+        with self._add_lock:
+            messages, self._messages = self._messages, []
+            callbacks, self._callbacks = self._callbacks, []
+            lines, self._lines = self._lines, []
+            added = self._added
+            if lines:
+                messages.append(Logged(lines))
+            if messages or callbacks or self._opening is not None:
+                batch = Batch(self.root_id, self._fence, self._seq + 1, messages, self._opening)
+                self._under_way = (batch, callbacks, added)
+            else:
+                self._committed = added
 
     def _give_up(self, problem: StellwerkError, callbacks: list[Callable[[], None]]) -> None:
         with self._add_lock:
             self._problem = problem
-            self._callbacks = callbacks + self._callbacks
+            self._due.extend(callbacks + self._callbacks)
+            self._callbacks = []
         self._wake.set()
 
     def _problem_to_raise(self) -> BaseException:
@@ -202,7 +221,7 @@ class Owner:
             is_awake = self._wake.wait(LINGER_SECONDS)
             if self._later:
                 self._announce_old()
-            if not is_awake and not self._messages and not self._lines:
+            if not is_awake and not self._messages and not self._lines and not self._under_way and not self._due:
                 continue
             self._wake.clear()
             try:
@@ -221,9 +240,11 @@ class Owner:
                 self._announce_all()
 
     def _run_callbacks(self) -> None:
-        with self._add_lock:
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
+        while self._due:
+            try:
+                callback = self._due.popleft()
+            except IndexError:  # another thread was faster
+                return
             callback()
 
 

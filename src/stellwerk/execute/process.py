@@ -7,7 +7,6 @@ clock ticks since boot; proc(5)) and by the boot it belongs to. Elsewhere only t
 from __future__ import annotations
 
 import os
-import socket
 import time
 from functools import cache
 from pathlib import Path
@@ -36,7 +35,7 @@ def holder_of(pid: int) -> Holder:
         started = _stat(pid)[1]
     except (OSError, ValueError):
         started = 0
-    return Holder(socket.gethostname(), boot_id(), pid, started)
+    return Holder(os.uname().nodename, boot_id(), pid, started)
 
 
 def this_process() -> Holder:
@@ -46,7 +45,7 @@ def this_process() -> Holder:
 
 def condition(holder: Holder) -> str:
     """Look at a process: `alive`, `stopped` (by SIGSTOP), `gone`, or `elsewhere` when it ran on another machine."""
-    if holder.host != socket.gethostname():
+    if holder.host != os.uname().nodename:
         return "elsewhere"
     if holder.boot_id != boot_id():
         return "gone"

@@ -50,8 +50,7 @@ def write(text: str) -> None:
     if not text.endswith("\n"):
         text += "\n"
     with _lock:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        sys.stderr.write(text)  # which is line-buffered
 
 
 class Progress:
@@ -173,8 +172,11 @@ class Progress:
             total += sum(row.values())
         spent = _spent(time.monotonic() - self._began)
         tail = f"{done:,}/{total:,} done · {spent}" if total else spent
-        title = _fit(self._title, width - len(tail) - 2)
-        lines = [f"{_paint(title, 'bold')}  {_paint(tail, 'dim')}"]
+        room_for_title = width - len(tail) - 2
+        if room_for_title >= 8:
+            lines = [f"{_paint(_fit(self._title, room_for_title), 'bold')}  {_paint(tail, 'dim')}"]
+        else:
+            lines = [_paint(_fit(tail, width), "dim")]
         room = max(height - 1, 1)
         shown = _choose(rows, room)
         names = max((_cells(name) for name, _ in shown), default=0)

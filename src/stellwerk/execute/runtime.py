@@ -92,9 +92,9 @@ class LocalRuntime:
         waited = list(wait_for) if wait_for is not None else None
         launch = _launcher(task)
         futures = []
-        for item in items:
+        for index, item in enumerate(items):
             with shield:
-                futures.append(tasks.start(tasks.make(task, *item, parent, waited), launch))
+                futures.append(tasks.start(tasks.make(task, *item, parent, waited, index), launch))
         return Futures(futures)
 
     def _parent(self, task: Task[..., Any], verb: str) -> Frame | None:

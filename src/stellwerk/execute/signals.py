@@ -105,7 +105,13 @@ class Handlers:
         self._old.clear()
 
 
+dies_of_signals = True
+"""Whether a process whose flow a signal ended dies of it; a command with exit codes of its own says no."""
+
+
 def die_of(number: int) -> None:
     """End this process by a signal's default action, so that its parent sees the truth (143 for SIGTERM)."""
+    if not dies_of_signals:
+        return
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

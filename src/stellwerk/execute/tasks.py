@@ -23,10 +23,10 @@ from stellwerk.execute.signals import exposed, shield
 from stellwerk.execute.upstream import Upstream, fill, find, upstream_failed
 from stellwerk.model import policy
 from stellwerk.model.messages import Began, Ended, Granted, Message, Result, Submitted, Yielded
-from stellwerk.model.states import Error, State
+from stellwerk.model.states import Cause, Error, State
 from stellwerk.sdk import fingerprint
 from stellwerk.sdk.futures import Future
-from stellwerk.sdk.parameters import jsonable, run_name
+from stellwerk.sdk.parameters import jsonable, run_name, shown
 from stellwerk.sdk.task import Task
 
 QUICK_SECONDS = 0.005
@@ -37,7 +37,7 @@ _MISSING = object()
 class Call(Frame):
     """Hold one call of a task."""
 
-    __slots__ = ("arguments", "call_key", "code_hash", "is_decided", "n", "task", "upstream")
+    __slots__ = ("arguments", "call_key", "code_hash", "is_decided", "item_index", "n", "task", "upstream")
 
     def __init__(
         self, task: Task[..., Any], arguments: dict[str, Any], parent: Frame, upstream: Upstream | None
@@ -74,6 +74,7 @@ class Call(Frame):
             parent.run_id_bytes,
             self.call_key,
             self.n,
+            self.item_index,
             self.code_hash,
             self.tags,
             _parameters(self.arguments),
@@ -102,14 +103,20 @@ def make(
     kwargs: Mapping[str, Any],
     parent: Frame,
     wait_for: Iterable[Any] | None,
+    item_index: int = -1,
 ) -> Call:
     """Make a call, its key and its name; nothing is recorded yet.
+
+    Args:
+        item_index: its place in a map, from 0; -1 when it is no item of one.
 
     Raises:
         ParameterError: the arguments do not fit.
     """
     arguments = task.bind(args, kwargs)
-    return Call(task, arguments, parent, find(arguments, wait_for))
+    call = Call(task, arguments, parent, find(arguments, wait_for))
+    call.item_index = item_index
+    return call
 
 
 def submit_message(call: Call) -> None:
@@ -327,8 +334,13 @@ def _resolve(call: Call, state: State, outcome: Outcome) -> None:
 
 
 def fail(call: Call, problem: BaseException) -> None:
-    """Resolve a call that the engine itself could not carry through: nothing can be recorded any more."""
-    call.scope.close(call)
+    """Resolve a call that the engine itself could not carry through, and record that if anything can be recorded."""
+    scope = call.scope
+    if scope.owner.problem is None:
+        cause = Cause("agent_bug", f"{type(problem).__name__}: {shown(problem)}")
+        for message in scope.stop([call], "crashed", "", cause, problem):
+            scope.owner.post(message)
+    scope.close(call)
     if call.future is not None:
         error = problem if not isinstance(problem, Abandoned) else RunCrashed(str(problem))
         call.future.settle(State("crashed"), None, error)

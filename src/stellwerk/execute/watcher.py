@@ -8,17 +8,20 @@ lease; ends by itself when the process has gone or holds no lease any more.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from stellwerk.client.transport import Transport
 from stellwerk.config import Config
 from stellwerk.errors import UnavailableError
 from stellwerk.execute.process import condition, holder_of
 
-_started: list[subprocess.Popen[bytes]] = []
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+_started: list[Popen[bytes]] = []
 _lock = threading.Lock()
 os.register_at_fork(after_in_child=_started.clear)
 GRACE_ROUNDS = 2  # rounds without a lease after which it ends: the next run of the same script is often near
@@ -26,6 +29,8 @@ GRACE_ROUNDS = 2  # rounds without a lease after which it ends: the next run of 
 
 def start(config: Config) -> None:
     """Start the watcher of this process, once."""
+    import subprocess  # a flow that is over within seconds needs no watcher
+
     with _lock:
         if any(process.poll() is None for process in _started):
             return

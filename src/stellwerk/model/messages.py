@@ -58,6 +58,7 @@ class Submitted(msgspec.Struct, tag="submitted", omit_defaults=True):
     parent_id: bytes = b""
     call_key: bytes = b""
     n: int = 0
+    item_index: int = -1  # of a map's item; -1 for other runs
     code_hash: bytes = b""
     tags: tuple[str, ...] = ()
     parameters: bytes = b""

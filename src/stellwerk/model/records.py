@@ -20,6 +20,7 @@ class RunRecord(msgspec.Struct):
     task: str | None
     call_key: bytes | None
     n: int
+    item_index: int | None
     code_hash: bytes | None
     tags: str | None
     parameters: str | None

@@ -46,6 +46,9 @@ class Definition:
                 f"tags={tags!r} of {what} {self.name!r} must be a list of texts.", hint="Write [...]."
             )
         self.tags = tuple(sorted({str(tag) for tag in tags}))
+        for text in (self.name, *self.tags):
+            if "\0" in text or (not text.isprintable() and _has_surrogate(text)):
+                raise DefinitionError(f"{text!r} of {what} {self.name!r} holds what can't be stored as text.")
         flags = _flags(fn)
         self.is_async = bool(flags & _COROUTINE)
         self.is_generator = bool(flags & _GENERATOR)
@@ -82,6 +85,10 @@ class Definition:
             ParameterError: they do not fit.
         """
         return self.parameters.bind(self._bound + args if self._bound else args, kwargs)
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def checked_text(what: str, name: str, value: object) -> str:

@@ -120,10 +120,12 @@ class Transaction:
         """
         if self._sources:
             self._executemany(self._sql["sources_insert"], [self._sources[key] for key in sorted(self._sources)])
-        if self._counters:
-            counted = [(*key, self._counters[key]) for key in sorted(self._counters) if self._counters[key]]
-            if counted:
-                self._executemany(self._sql["counters_add"], counted)
+        if len(self._counters) == 1:
+            ((key, count),) = self._counters.items()
+            self._execute(self._sql["counters_add"], (*key, count))
+        elif self._counters:
+            counted = [(*key, self._counters[key]) for key in sorted(self._counters)]
+            self._executemany(self._sql["counters_add"], counted)
 
 
 class Store(Protocol):

@@ -242,7 +242,7 @@ class PostgresStore:
 
     def _translate(self, problem: psycopg.Error) -> StellwerkError:
         errors = self._driver.errors
-        said = (problem.diag.message_primary or str(problem)).strip()
+        said = (problem.diag.message_primary or str(problem) or "no reason given").strip().splitlines()[0].rstrip(".")
         if isinstance(problem, errors.IntegrityError):
             return Conflict(f"A row contradicts those in {self.address}: {said}.", hint="Nothing was changed.")
         if isinstance(problem, errors.InsufficientPrivilege):

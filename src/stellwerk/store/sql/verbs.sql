@@ -33,8 +33,8 @@ UPDATE leases SET fence = fence + 1, seq = 0 WHERE root_id = ? AND fence = ? AND
 -- name: runs_load
 -- The runs that a batch touches and did not create itself, with the state of the latest attempt: on the plain road that
 -- is the run's own.
-SELECT r.id, r.project, r.kind, r.parent_id, r.root_id, r.name, r.flow, r.task, r.call_key, r.n, r.code_hash, NULL,
-       NULL, r.created_at, r.state, r.label, r.cause, r.evidence, r.attempts, r.story_rows, r.due_at, r.started_at,
+SELECT r.id, r.project, r.kind, r.parent_id, r.root_id, r.name, r.flow, r.task, r.call_key, r.n, r.item_index, r.code_hash,
+       NULL, NULL, r.created_at, r.state, r.label, r.cause, r.evidence, r.attempts, r.story_rows, r.due_at, r.started_at,
        r.ended_at, r.error, r.result_hash, r.result_size, r.result, r.preview,
        COALESCE(a.state, CASE WHEN r.attempts > 0
            AND r.state IN ('running', 'completed', 'failed', 'crashed', 'cancelled', 'skipped') THEN r.state ELSE '' END),
@@ -47,19 +47,19 @@ WHERE r.id IN (??)
 SELECT id FROM runs WHERE root_id = ? AND ended_at IS NULL ORDER BY seq
 
 -- name: runs_insert
-INSERT INTO runs (id, project, kind, parent_id, root_id, name, flow, task, call_key, n, code_hash, tags, parameters,
-    created_at, state, label, cause, evidence, attempts, story_rows, due_at, started_at, ended_at, error, result_hash,
+INSERT INTO runs (id, project, kind, parent_id, root_id, name, flow, task, call_key, n, item_index, code_hash, tags,
+    parameters, created_at, state, label, cause, evidence, attempts, story_rows, due_at, started_at, ended_at, error, result_hash,
     result_size, result, preview)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: runs_insert_many postgres
 -- Many rows come as one array a column and are one statement (`_many`: what Postgres takes in place of the statement
 -- above when there are more than a few). The casts are the columns' types.
-INSERT INTO runs (id, project, kind, parent_id, root_id, name, flow, task, call_key, n, code_hash, tags, parameters,
-    created_at, state, label, cause, evidence, attempts, story_rows, due_at, started_at, ended_at, error, result_hash,
+INSERT INTO runs (id, project, kind, parent_id, root_id, name, flow, task, call_key, n, item_index, code_hash, tags,
+    parameters, created_at, state, label, cause, evidence, attempts, story_rows, due_at, started_at, ended_at, error, result_hash,
     result_size, result, preview)
 SELECT * FROM unnest(?::bytea[], ?::text[], ?::text[], ?::bytea[], ?::bytea[], ?::text[], ?::text[], ?::text[],
-    ?::bytea[], ?::bigint[], ?::bytea[], ?::text[], ?::text[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[],
+    ?::bytea[], ?::bigint[], ?::bigint[], ?::bytea[], ?::text[], ?::text[], ?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[],
     ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::bytea[], ?::bigint[], ?::bytea[],
     ?::text[])
 

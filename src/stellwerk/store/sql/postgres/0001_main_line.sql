@@ -19,6 +19,7 @@ CREATE TABLE runs (
     task TEXT COLLATE "C",                  -- NULL for flow runs
     call_key BYTEA,                         -- hash(task, code, inputs); NULL: cannot be matched
     n BIGINT NOT NULL DEFAULT 0,            -- counts equal calls within the calling run
+    item_index BIGINT,                     -- place in its map; NULL for other runs
     code_hash BYTEA,                        -- into sources
     tags TEXT,                              -- JSON array; NULL when empty
     parameters TEXT,                        -- JSON object for people

@@ -17,6 +17,7 @@ CREATE TABLE runs (
     task TEXT,                              -- NULL for flow runs
     call_key BLOB,                          -- hash(task, code, inputs); NULL: cannot be matched
     n INTEGER NOT NULL DEFAULT 0,           -- counts equal calls within the calling run
+    item_index INTEGER,                     -- place in its map; NULL for other runs
     code_hash BLOB,                         -- into sources
     tags TEXT,                              -- JSON array; NULL when empty
     parameters TEXT,                        -- JSON object for people
