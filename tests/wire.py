@@ -26,7 +26,7 @@ from stellwerk.store.sqlite import SqliteStore
 NOW = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 HOUR = 3_600_000_000
 HOLDER = Holder("signal-box", "boot-1", 4711, 99)
-PLAN = Plan("/usr/bin/python3", "/home/me", "flow.py", "main", b"arguments", b"code")
+PLAN = Plan("/usr/bin/python3", "/srv/flows", "flow.py", "main", b"arguments", b"code")
 OPENING = Opening(HOLDER, PLAN, 30.0)
 USER_ERROR = Cause("user_error", "ValueError")
 ERROR = Error("ValueError", "no such train", "Traceback …")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -120,7 +121,10 @@ def open_store(config: Config, home: Path, durability: str) -> Store:
 
 @lru_cache(maxsize=8)
 def _engine(key: tuple[str, ...], durability: str, pid: int) -> Engine:
-    return Engine(settings.load(), durability)
+    engine = Engine(settings.load(), durability)
+    # The last one to close an SQLite file writes its log back into it, so that the file alone is whole.
+    atexit.register(engine.close)
+    return engine
 
 
 def make_runtime() -> Runtime:

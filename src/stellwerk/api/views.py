@@ -371,7 +371,7 @@ def _by_prefix(store: Store, text: str) -> list[Row]:
 def _near(store: Store, text: str) -> str:
     names = [_record(row).name for row in store.select("runs_recent", (PROJECT, NEAR))]
     if not names:
-        return "Nothing has run yet: `stellwerk run FILE` or `python FILE` does."
+        return "No flow has run yet: `stellwerk run FILE` or `python FILE` runs one; `runs ls --all` lists all runs."
     return _nearest(text, names) or "`stellwerk runs ls` lists what has run; a task run is RUN/TASK, or its id."
 
 

@@ -76,7 +76,8 @@ def list_runs(limit: int, everything: bool, as_json: bool) -> None:
             print_json(found)
             return
         if not found:
-            click.echo("Nothing has run yet. `stellwerk run FILE` or `python FILE` does.", err=True)
+            hint = "" if everything else " `--all` lists tasks that were called outside any flow."
+            click.echo(f"No flow has run yet: `stellwerk run FILE` or `python FILE` runs one.{hint}", err=True)
             return
         from stellwerk.cli.pages import print_runs
 

@@ -18,7 +18,8 @@ from stellwerk.errors import Abandoned
 from stellwerk.execute import attempt, tasks
 from stellwerk.execute.attempt import Outcome, timed_out, without_engine
 from stellwerk.execute.owner import Owner
-from stellwerk.execute.scope import Frame
+from stellwerk.execute.scope import Frame, Scope
+from stellwerk.execute.signals import Terminated
 from stellwerk.execute.tasks import Call
 from stellwerk.model.messages import Message
 from stellwerk.sdk.context import current
@@ -59,6 +60,8 @@ async def call_async(frame: Frame, body: Callable[[], Awaitable[Any]], timeout_s
             if timeout_seconds is not None and limit.expired():
                 return Outcome(problem=timed_out(frame, timeout_seconds))
             return Outcome(problem=without_engine(problem))
+    except asyncio.CancelledError as problem:
+        return Outcome(problem=stop_of(frame.scope.signalled) or problem)
     except BaseException as problem:
         return Outcome(problem=without_engine(problem))
     finally:
@@ -125,31 +128,42 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-@contextlib.contextmanager
-def termination(wanted: bool) -> Iterator[list[int]]:
-    """Turn SIGTERM and SIGHUP into the cancellation of the running asyncio task, in the main thread.
+def stop_of(number: int) -> BaseException | None:
+    """Give the exception that a signal stands for; None for no signal."""
+    if not number:
+        return None
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
 
-    Yields: a list that holds the signal's number once it came.
+
+@contextlib.contextmanager
+def signals_of(scope: Scope) -> Iterator[None]:
+    """Turn Ctrl-C, SIGTERM and SIGHUP into the cancellation of the running asyncio task of a root run.
+
+    In the main thread only, and only where the user has no handler; asyncio's own for Ctrl-C does not count as one.
     """
-    came: list[int] = []
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
-    if not wanted or task is None or threading.current_thread() is not threading.main_thread():
-        yield came
+    if task is None or threading.current_thread() is not threading.main_thread():
+        yield
         return
 
     def note(number: int) -> None:
-        came.append(number)
+        scope.signalled = number
         task.cancel()
 
-    added = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
-    for number in added:
-        loop.add_signal_handler(number, note, number)
+    replaced = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        old = signal.getsignal(number)
+        is_asyncio = getattr(getattr(old, "func", None), "__name__", "") == "_on_sigint"
+        if is_asyncio or old in (signal.SIG_DFL, signal.default_int_handler):
+            loop.add_signal_handler(number, note, number)
+            replaced[number] = old
     try:
-        yield came
+        yield
     finally:
-        for number in added:
+        for number, old in replaced.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, old)
 
 
 async def wait_for_future(future: Future[Any]) -> None:

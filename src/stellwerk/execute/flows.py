@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -291,15 +292,13 @@ async def run_async(call: FlowCall) -> Any:
     if call.root is not None:
         call.root.show(f"{frame.name} · {call.flow.name}")
     try:
-        with asynchronous.termination(call.root is not None) as signalled:
+        with contextlib.nullcontext() if call.root is None else asynchronous.signals_of(call.scope):
             asynchronous.use_running_loop(frame)
             call.submit()
             while True:
                 await asynchronous.committed(owner, call.begin())
                 body = asynchronous.joining(frame, call.enter)
                 outcome = await asynchronous.call_async(frame, body, call.flow.options.timeout_seconds)
-                if signalled:
-                    outcome = Outcome(problem=Terminated(signalled[0]))
                 outcome = await asynchronous.let_go(frame, outcome)
                 delay = _end(call, outcome)
                 if delay is None:
@@ -307,14 +306,25 @@ async def run_async(call: FlowCall) -> Any:
                         raise outcome.problem
                     return outcome.value
                 await asynchronous.sleep(delay)
-    except Terminated as problem:
-        call.leave()
-        _close_root(call)
-        die_of(problem.number)
-        raise
+    except BaseException as problem:
+        stop = asynchronous.stop_of(call.scope.signalled) or problem
+        _break_off(call, stop)
+        if isinstance(stop, Terminated) and call.root is not None:
+            _close_root(call)
+            die_of(stop.number)
+        raise stop from stop.__cause__
     finally:
         call.leave()
         _close_root(call)
+
+
+def _break_off(call: FlowCall, problem: BaseException) -> None:
+    # What stopped the engine between attempts, not in user code, ends the run all the same.
+    if not call.frame.closed and call.scope.owner.problem is None:
+        outcome = let_go(call.frame, Outcome(problem=problem))
+        message, _ = call.end(outcome, may_retry=False)
+        if message is not None:
+            call.scope.owner.commit(message)
 
 
 async def run_child_async(

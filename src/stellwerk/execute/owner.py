@@ -18,11 +18,13 @@ from collections.abc import Callable
 
 from stellwerk.client.transport import Transport
 from stellwerk.errors import Abandoned, InternalError, StaleFence, StellwerkError, UnavailableError
-from stellwerk.execute.signals import shield
-from stellwerk.model.messages import Batch, Logged, Message, Opening, Sourced, Submitted
+from stellwerk.execute import progress
+from stellwerk.execute.signals import exposed, shield
+from stellwerk.model.messages import Ack, Batch, Logged, Message, Opening, Sourced, Submitted
 
 LINGER_SECONDS = 0.02
 ANNOUNCE_SECONDS = 0.5
+RESEND_SECONDS = 0.2
 ANNOUNCE_FULL = 50_000  # waiting calls at which all are announced, so that memory stays bounded
 FULL = 5_000  # messages, or log lines, at which the one who adds must send
 Line = tuple[int, bytes, int, int, int, str, str]
@@ -38,6 +40,7 @@ class Owner:
         self._fence = fence
         self._seq = 0
         self._opening: Opening | None = opening
+        self._patience_seconds = opening.lease_seconds
         self._messages: list[Message] = []
         self._callbacks: list[Callable[[], None]] = []
         self._due: deque[Callable[[], None]] = deque()
@@ -163,7 +166,7 @@ class Owner:
             return
         batch, callbacks, added = self._under_way
         try:
-            ack = self.transport.send(batch)
+            ack = self._deliver(batch)
         except UnavailableError as problem:
             self._give_up(problem, callbacks)
             raise
@@ -180,6 +183,27 @@ class Owner:
         self._committed = added
         self._due.extend(callbacks)
         self._under_way = None
+
+    def _deliver(self, batch: Batch) -> Ack:
+        patient_until = 0.0
+        while True:
+            try:
+                ack = self.transport.send(batch)
+            except UnavailableError as problem:
+                # A database that restarts comes back; a full disk does not by itself.
+                if not problem.facts.get("is_passing"):
+                    raise
+                if not patient_until:
+                    patient_until = time.monotonic() + self._patience_seconds
+                    progress.write(f"{problem.message} Trying again for {self._patience_seconds:g} s.")
+                if time.monotonic() >= patient_until:
+                    raise
+                with exposed:
+                    time.sleep(RESEND_SECONDS)
+                continue
+            if patient_until:
+                progress.write("The database is back; nothing was lost.")
+            return ack
 
     def _gather(self) -> None:
         with self._add_lock:

@@ -115,11 +115,10 @@ class Frame(RunContext):
 
     def judge(self, value: Any) -> Any:
         """Do what `join` does once nothing is pending any more."""
-        value = fill_value(value)
         failed = self.unhandled() if self.failed else None
         if failed is not None:
             failed.result()
-        return value
+        return fill_value(value)
 
     def unhandled(self) -> Future[Any] | None:
         """Find the first submitted call that failed and that nobody handled."""
@@ -156,6 +155,7 @@ class Scope:
         self.frames: dict[bytes, Frame] = {}
         self.durations: dict[str, float] = {}
         self.warned: set[str] = set()
+        self.signalled = 0  # the signal that asked an async root run to stop
         self._codes: dict[tuple[int, str | None, type | None], tuple[Any, bytes]] = {}
         self._warn = warn
 

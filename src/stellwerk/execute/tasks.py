@@ -55,6 +55,7 @@ class Call(Frame):
         self.arguments = arguments
         self.upstream = upstream
         self.is_decided = False
+        self.item_index = -1
         self.code_hash = parent.scope.code(task, task.options.version)
         self.call_key = _call_key(self)
         self.n = parent.count_key(self.call_key) if self.call_key else 0

@@ -188,7 +188,9 @@ class PostgresStore:
             else:
                 return connection
         raise UnavailableError(
-            f"The database {self.address} closes every connection.", hint="Look into its log, then try again."
+            f"The database {self.address} closes every connection.",
+            hint="Look into its log, then try again.",
+            is_passing=True,
         )
 
     def _roll_back(self, connection: psycopg.Connection[Row]) -> None:
@@ -260,6 +262,7 @@ class PostgresStore:
         return UnavailableError(
             f"The database {self.address} can't be used just now: {said}.",
             hint="Check that the server is running, then try again.",
+            is_passing=True,
         )
 
 

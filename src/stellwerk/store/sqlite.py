@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from stellwerk.errors import ConfigError, Conflict, UnavailableError
+from stellwerk.errors import ConfigError, Conflict, InternalError, StellwerkError, UnavailableError
 from stellwerk.store.lock import WriteLock
 from stellwerk.store.port import SCHEMA_VERSION, Row, Transaction, bind
 from stellwerk.store.statements import migrations, statements
@@ -209,7 +209,7 @@ def _translated(path: Path) -> Iterator[None]:
         ) from problem
 
 
-def _translate(problem: sqlite3.Error, path: Path) -> ConfigError | Conflict | UnavailableError:
+def _translate(problem: sqlite3.Error, path: Path) -> StellwerkError:
     code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_CONSTRAINT:
         return Conflict(f"A row contradicts those in {path}: {problem}.", hint="Nothing was changed.")
@@ -226,6 +226,11 @@ def _translate(problem: sqlite3.Error, path: Path) -> ConfigError | Conflict | U
         return ConfigError(
             f"The database {path} is damaged: {problem}.",
             hint="Restore it from a backup, or move it away to start with an empty one.",
+        )
+    if code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
+        return InternalError(
+            f"A statement does not fit the database {path}: {problem}.",
+            hint="If another version of Stellwerk has changed that file, use that version; else please report this.",
         )
     return UnavailableError(
         f"The database {path} can't be used just now: {problem}.",
