@@ -98,6 +98,7 @@ class PostgresStore:
                 f"The database {self.address} can't be reached: {said[-1].strip()}",
                 hint="Check that the server is running, and that host, user, password and database in "
                 "STELLWERK_DATABASE_URL are right; then try again.",
+                is_passing=True,
             ) from problem
         return connection
 
