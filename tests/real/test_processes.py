@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -10,7 +11,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Script:
             text=True,
             cwd=path.parent,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            start_new_session=True,
         )
 
     def wait_for(self, text: str) -> None:
@@ -63,11 +64,12 @@ def run(tmp_path: Path, home: Path) -> Iterator[Callable[..., Script]]:
 
     yield start
     for script in started:
-        script.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(script.process.pid, signal.SIGKILL)  # with the children that it forked
         script.process.communicate()
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened() -> Iterator[Engine]:
     engine = open_engine()
     try:
@@ -582,13 +584,15 @@ def _watchers(pid: int) -> list[int]:
     return found
 
 
-def test_lease_is_kept_while_a_c_call_holds_the_interpreter(run: Callable[..., Script]) -> None:
+def test_lease_is_kept_while_a_c_call_holds_the_interpreter(run: Callable[..., Script], tmp_path: Path) -> None:
     script = run(
         """
         import ctypes
         @flow
         def pipeline():
             print("READY")
+            while not os.path.exists("go"): time.sleep(0.01)
+            print("HOLDS")
             ctypes.PyDLL(None).sleep(600)  # PyDLL does not release the interpreter's lock
         pipeline()
         """,
@@ -597,9 +601,10 @@ def test_lease_is_kept_while_a_c_call_holds_the_interpreter(run: Callable[..., S
     script.wait_for("READY")
     with opened() as engine:
         wait_until(lambda: (_counter(engine) or 0) >= 2, "the watcher renews")
-        first = _counter(engine)
-        assert first is not None
-        wait_until(lambda: (_counter(engine) or 0) >= first + 6, "it goes on for two leases")
+        (tmp_path / "go").touch()
+        script.wait_for("HOLDS")
+        first = _counter(engine) or 0
+        wait_until(lambda: (_counter(engine) or 0) >= first + 7, "it goes on for two leases")
     [watcher] = _watchers(script.process.pid)
     script.process.kill()
     script.end()

@@ -16,7 +16,7 @@ from typing import Any
 
 from stellwerk.errors import Abandoned
 from stellwerk.execute import attempt, tasks
-from stellwerk.execute.attempt import Outcome, timed_out, without_engine
+from stellwerk.execute.attempt import Outcome, leave_child, timed_out, without_engine
 from stellwerk.execute.owner import Owner
 from stellwerk.execute.scope import Frame, Scope
 from stellwerk.execute.signals import Terminated
@@ -51,6 +51,13 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 async def call_async(frame: Frame, body: Callable[[], Awaitable[Any]], timeout_seconds: float | None) -> Outcome:
     """Run an async body on the running loop and say how it ended."""
+    outcome = await _call_async(frame, body, timeout_seconds)
+    if os.getpid() != frame.scope.owner.pid:
+        leave_child(outcome.problem)
+    return outcome
+
+
+async def _call_async(frame: Frame, body: Callable[[], Awaitable[Any]], timeout_seconds: float | None) -> Outcome:
     token = current.set(frame)
     try:
         try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import os
+import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from stellwerk.errors import Abandoned, RunCancelled, Skip, TaskTimedOut
 from stellwerk.execute.scope import Frame
@@ -87,12 +90,32 @@ def call_here(frame: Frame, body: Callable[[], Any], timeout_seconds: float | No
     try:
         with exposed:
             value = body()
-        return Outcome(value)
+        outcome = Outcome(value)
     except BaseException as problem:
-        return Outcome(problem=without_engine(problem))
+        outcome = Outcome(problem=without_engine(problem))
     finally:
         frame.thread = 0
         current.reset(token)
+    if os.getpid() != frame.scope.owner.pid:
+        leave_child(outcome.problem)
+    return outcome
+
+
+def leave_child(problem: BaseException | None) -> NoReturn:
+    """End a child process that user code forked and let run out of its task: what follows is the parent's alone."""
+    status = 0
+    if isinstance(problem, SystemExit):
+        code = problem.code
+        status = code if isinstance(code, int) else int(code is not None)
+        if code is not None and not isinstance(code, int):
+            sys.stderr.write(f"{code}\n")
+    elif problem is not None:
+        status = 1
+        sys.excepthook(type(problem), problem, problem.__traceback__)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # closed, or None
+            stream.flush()
+    os._exit(status & 0xFF)
 
 
 def _call_limited(frame: Frame, body: Callable[[], Any], timeout_seconds: float) -> Outcome:

@@ -82,7 +82,7 @@ def code_of(function: Any, *, version: str | None = None, owner: type | None = N
     function, owner = _plain(function, owner)
     if version is not None:
         name = getattr(function, "__qualname__", type(function).__qualname__)
-        digest = _digest(f"version\0{version}\0{name}".encode())
+        digest = _digest(f"version\0{version}\0{name}".encode("utf-8", "surrogatepass"))
         return Code(digest, _source(function), {"version": digest})
     walk = _Walk(sourcetree.Tree(function))
     root = walk.reach("value", function, owner)
@@ -94,8 +94,8 @@ def code_of(function: Any, *, version: str | None = None, owner: type | None = N
         while name in named:  # closures of one factory
             name, count = f"{label}#{count}", count + 1
         named[name] = digest
-    whole = b"".join(label.encode() + b"\0" + digest for label, digest in parts)
-    return Code(_digest(root.encode() + b"\0" + whole), _source(function), named)
+    whole = b"".join(label.encode("utf-8", "surrogatepass") + b"\0" + digest for label, digest in parts)
+    return Code(_digest(root.encode("utf-8", "surrogatepass") + b"\0" + whole), _source(function), named)
 
 
 def code_hash(value: Any) -> bytes | None:
@@ -238,7 +238,7 @@ class _Walk:
             A text that identifies the value within the reader's own hash; empty where the part's hash says it all.
         """
         if isinstance(value, Task) and value.options.version is not None:
-            self.parts.add((label, _digest(value.options.version.encode())))
+            self.parts.add((label, _digest(value.options.version.encode("utf-8", "surrogatepass"))))
             return "version"
         value, owner = _plain(value, owner)
         if isinstance(value, (FunctionType, type)) and self.tree.has(value):
@@ -340,7 +340,7 @@ class _Walk:
         wrapped = vars(function).get("__wrapped__")
         if wrapped is not None:
             links.append("of " + self.reach(label, wrapped, owner))
-        self.parts.add((label, _digest(digest + "\0".join(links).encode())))
+        self.parts.add((label, _digest(digest + "\0".join(links).encode("utf-8", "surrogatepass"))))
 
     def _decorator(
         self, file: syntax.SourceFile, node: Any, namespace: Mapping[str, Any], cells: Mapping[str, Any]
@@ -420,7 +420,7 @@ class _Walk:
                 links.append(f"{name}=" + self._value(f"{label}.{name}", member, None))
             if isinstance(member, property):
                 links += [self.reach(label, f, kind) for f in (member.fset, member.fdel) if f is not None]
-        self.parts.add((label, _digest("\0".join(links).encode())))
+        self.parts.add((label, _digest("\0".join(links).encode("utf-8", "surrogatepass"))))
 
     def _files(self, pending: list[str]) -> None:
         """Count files that are imported inside a function, and the files of this tree that they import."""

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from stellwerk.errors import Abandoned, RunCrashed, StellwerkError
 from stellwerk.execute import logs, watcher
@@ -212,7 +212,7 @@ class Root:
     def show(self, title: str) -> None:
         """Show progress on a terminal, if wanted."""
         wanted = self.scope.config.progress
-        if wanted == "off" or (wanted == "auto" and not (sys.stderr and sys.stderr.isatty())):
+        if wanted == "off" or (wanted == "auto" and not _is_terminal(sys.stderr)):
             return
         self._progress = Progress(self.scope.tally, title)
         self._progress.start()
@@ -228,6 +228,10 @@ class Root:
         except (StellwerkError, Abandoned):
             if known is None:
                 raise
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def run_sync(call: FlowCall) -> Any:

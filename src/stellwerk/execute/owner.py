@@ -1,20 +1,26 @@
 """The owner: reports what happens in this process's runs, in order, and knows when it is committed.
 
-Theory of operation: messages gather in a buffer. Whoever needs one committed becomes the writer: it takes the flush
-lock, sends everything gathered as the next batch, and by the time the next waiter gets the lock its own message has
-usually gone along (group commit without a hand-off to another thread). Messages nobody waits for (a beginning, a log
-line, a completion with a callback) are sent by a background thread within `LINGER_SECONDS`. When the buffer is full,
-the one who adds to it sends it: work is slowed, nothing is dropped. A call that waits for a free thread is announced
-together with its beginning, or after `ANNOUNCE_SECONDS`, whichever is earlier, so that most runs are written once.
+Theory of operation: messages gather in an inbox, to which any thread appends without a lock. Whoever needs one
+committed becomes the writer: it takes the flush lock, sends everything gathered as the next batch, and by the time the
+next waiter gets the lock its own message has usually gone along (group commit without a hand-off to another thread).
+Messages nobody waits for (a beginning, a log line, a completion with a callback) are sent by a background thread within
+`LINGER_SECONDS`. When the inbox is full, the one who adds to it sends it: work is slowed, nothing is dropped. A call
+that waits for a free thread is announced together with its beginning, or after `ANNOUNCE_SECONDS`, whichever is
+earlier, so that most runs are written once.
+
+A thread may be stopped anywhere by a time limit (`Abandoned`), also while it is the writer. So what is taken from the
+inbox is in `_draft` or in `_under_way` at every moment, and moves from one to the next by single steps of C code.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from stellwerk.client.transport import Transport
 from stellwerk.errors import Abandoned, InternalError, StaleFence, StellwerkError, UnavailableError
@@ -23,11 +29,28 @@ from stellwerk.execute.signals import exposed, shield
 from stellwerk.model.messages import Ack, Batch, Logged, Message, Opening, Sourced, Submitted
 
 LINGER_SECONDS = 0.02
-ANNOUNCE_SECONDS = 0.5
+ANNOUNCE_SECONDS = 1.0
 RESEND_SECONDS = 0.2
 ANNOUNCE_FULL = 50_000  # waiting calls at which all are announced, so that memory stays bounded
-FULL = 5_000  # messages, or log lines, at which the one who adds must send
+FULL = 5_000  # entries, or log lines, at which the one who adds must send
 Line = tuple[int, bytes, int, int, int, str, str]
+
+
+class _Ticket:
+    """Tell who waits whether what it added is committed."""
+
+    __slots__ = ("is_done",)
+
+    def __init__(self) -> None:
+        self.is_done = False
+
+
+class _Entry(NamedTuple):
+    """Hold what one call of `post` or `commit` added."""
+
+    messages: tuple[Message, ...]
+    callback: Callable[[], None] | None = None
+    ticket: _Ticket | None = None
 
 
 class Owner:
@@ -41,63 +64,38 @@ class Owner:
         self._seq = 0
         self._opening: Opening | None = opening
         self._patience_seconds = opening.lease_seconds
-        self._messages: list[Message] = []
-        self._callbacks: list[Callable[[], None]] = []
-        self._due: deque[Callable[[], None]] = deque()
-        self._under_way: tuple[Batch, list[Callable[[], None]], int] | None = None
-        self._lines: list[Line] = []
+        self._inbox: deque[_Entry] = deque()
+        self._lines: deque[Line] = deque()
         self._later: dict[bytes, Submitted] = {}
-        self._line_number = 0
-        self._added = 0
-        self._committed = 0
-        self._add_lock = threading.Lock()
+        self._line_number = itertools.count(1)
+        self._draft: list[_Entry | Submitted] = []
+        self._drafted_lines: list[Line] = []
+        self._under_way: tuple[Batch, list[_Entry]] | None = None
+        self._due: deque[Callable[[], None]] = deque()
         self._flush_lock = threading.Lock()
+        self._start_lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
         self._problem: StellwerkError | None = None
         self._thread: threading.Thread | None = None
 
-    def post(self, message: Message, callback: Callable[[], None] | None = None) -> int:
-        """Add a message that is sent soon; `callback` runs after its commit, on the thread that committed it.
-
-        Returns: a ticket for `wait`.
-        """
+    def post(self, message: Message, callback: Callable[[], None] | None = None) -> None:
+        """Add a message that is sent soon; `callback` runs after its commit, on the thread that committed it."""
         self.check()
-        with self._add_lock:
-            self._add(message)
-            if callback is not None:
-                self._callbacks.append(callback)
-            self._added = ticket = self._added + 1
-        if callback is not None:
+        self._inbox.append(_Entry(self._announced(message), callback))
+        if callback is not None and not self._wake.is_set():
             self._wake.set()
         if self._thread is None:
             self._start()
-        if len(self._messages) >= FULL:
+        if len(self._inbox) >= FULL:
             self.flush()
-        return ticket
 
     def announce(self, message: Submitted) -> None:
         """Add a run that waits for a thread: it is sent with its next message, or a little later."""
         self.check()
-        with self._add_lock:
-            self._later[message.run_id] = message
-            if len(self._later) >= ANNOUNCE_FULL:
-                self._announce_all()
+        self._later[message.run_id] = message
         if self._thread is None:
             self._start()
-
-    def _add(self, message: Message) -> None:
-        if self._later and not isinstance(message, (Sourced, Logged)):
-            first = self._later.pop(message.run_id, None)
-            if first is not None:
-                self._messages.append(first)
-                self._added += 1
-        self._messages.append(message)
-
-    def _announce_all(self) -> None:
-        self._messages.extend(self._later.values())
-        self._added += len(self._later)
-        self._later.clear()
 
     def commit(self, *messages: Message) -> None:
         """Add messages and return when they are committed.
@@ -107,33 +105,39 @@ class Owner:
             Abandoned: the run is no longer ours; the caller must stop.
         """
         with shield:
-            with self._add_lock:
-                for message in messages:
-                    self._add(message)
-                self._added = ticket = self._added + len(messages)
-            self._flush_until(ticket)
+            ticket = _Ticket()
+            if len(messages) == 1:
+                messages = self._announced(messages[0])
+            self._inbox.append(_Entry(messages, None, ticket))
+            with self._flush_lock:
+                while not ticket.is_done:
+                    self._send()
+            self._run_callbacks()
+
+    def _announced(self, message: Message) -> tuple[Message, ...]:
+        if self._later and not isinstance(message, (Sourced, Logged)):
+            first = self._later.pop(message.run_id, None)
+            if first is not None:
+                return first, message
+        return (message,)
 
     def log(self, run_id: bytes, attempt: int, at: int, level: int, logger: str, message: str) -> None:
         """Add a log line; when too many wait, send them first, so that the one who logs is slowed."""
-        with self._add_lock:
-            self._line_number += 1
-            self._lines.append((self._line_number, run_id, attempt, at, level, logger, message))
-            full = len(self._lines) >= FULL
-        if full:
+        self._lines.append((next(self._line_number), run_id, attempt, at, level, logger, message))
+        if len(self._lines) >= FULL:
             self.flush()
         elif self._thread is None:
             self._start()
 
     def flush(self) -> None:
         """Send all that has gathered and wait for its commit."""
-        with shield:
-            self._flush_until(self._added, force=True)
+        self.commit()
 
     def close(self) -> None:
         """Send the rest and end the background thread."""
         try:
-            with self._add_lock:
-                self._announce_all()
+            with self._flush_lock:
+                self._announce(list(self._later))
             self.flush()
         finally:
             self._closed = True
@@ -149,40 +153,40 @@ class Owner:
         """Tell why nothing more can be recorded, if so."""
         return self._problem
 
-    def _flush_until(self, ticket: int, force: bool = False) -> None:
-        with self._flush_lock:
-            while force or self._committed < ticket:
-                force = False
-                self._send()
-        self._run_callbacks()
-
     def _send(self) -> None:
-        # What is under way is kept until its answer is noted: a thread that is stopped here, by a time limit, must not
-        # take the messages of others with it. Sending the same batch again is safe.
+        # Called under the flush lock. Sending the same batch again is safe.
         self.check()
         if self._under_way is None:
             self._gather()
         if self._under_way is None:
             return
-        batch, callbacks, added = self._under_way
-        try:
-            ack = self._deliver(batch)
-        except UnavailableError as problem:
-            self._give_up(problem, callbacks)
-            raise
-        except Exception as problem:
-            error = InternalError(f"What happened could not be recorded: {type(problem).__name__}: {problem}.")
-            self._give_up(error, callbacks)
-            raise error from problem
-        if ack.code:
-            kind = StaleFence if ack.code == "stale_fence" else InternalError
-            self._give_up(kind(ack.reason, hint="Another process took this run over, or closed it."), callbacks)
-            raise self._problem_to_raise()
-        self._seq = batch.seq
-        self._opening = None
-        self._committed = added
-        self._due.extend(callbacks)
+        batch, entries = self._under_way
+        if batch.messages or batch.opening is not None:
+            try:
+                ack = self._deliver(batch)
+            except RecursionError:
+                raise  # the user's stack is full; what is under way is sent again further down
+            except StellwerkError as problem:
+                self._give_up(problem)
+                raise
+            except Exception as problem:
+                error = InternalError(f"What happened could not be recorded: {type(problem).__name__}: {problem}.")
+                self._give_up(error)
+                raise error from problem
+            if ack.code:
+                kind = StaleFence if ack.code == "stale_fence" else InternalError
+                self._give_up(kind(ack.reason, hint="Another process took this run over, or closed it."))
+                raise self._problem_to_raise()
+            self._seq = batch.seq
+            self._opening = None
+        self._note(entries)
         self._under_way = None
+
+    def _note(self, entries: list[_Entry]) -> None:
+        for entry in entries:
+            if entry.ticket is not None:
+                entry.ticket.is_done = True
+        self._due.extend([entry.callback for entry in entries if entry.callback is not None])
 
     def _deliver(self, batch: Batch) -> Ack:
         patient_until = 0.0
@@ -206,24 +210,47 @@ class Owner:
             return ack
 
     def _gather(self) -> None:
-        with self._add_lock:
-            messages, self._messages = self._messages, []
-            callbacks, self._callbacks = self._callbacks, []
-            lines, self._lines = self._lines, []
-            added = self._added
-            if lines:
-                messages.append(Logged(lines))
-            if messages or callbacks or self._opening is not None:
-                batch = Batch(self.root_id, self._fence, self._seq + 1, messages, self._opening)
-                self._under_way = (batch, callbacks, added)
+        # Called under the flush lock: only here is anything taken from the inbox.
+        if self._later:
+            self._announce(self._old())
+        take = itertools.starmap(self._inbox.popleft, itertools.repeat((), len(self._inbox)))
+        self._draft.extend(take)
+        take_lines = itertools.starmap(self._lines.popleft, itertools.repeat((), len(self._lines)))
+        self._drafted_lines.extend(take_lines)
+        draft, lines = self._draft, self._drafted_lines
+        messages: list[Message] = []
+        entries: list[_Entry] = []
+        for entry in draft:
+            if isinstance(entry, Submitted):
+                messages.append(entry)
             else:
-                self._committed = added
+                messages.extend(entry.messages)
+                entries.append(entry)
+        if lines:
+            messages.append(Logged(lines))
+        if not messages and not entries and self._opening is None:
+            return
+        batch = Batch(self.root_id, self._fence, self._seq + 1, messages, self._opening)
+        self._under_way, self._draft, self._drafted_lines = (batch, entries), [], []
 
-    def _give_up(self, problem: StellwerkError, callbacks: list[Callable[[], None]]) -> None:
-        with self._add_lock:
-            self._problem = problem
-            self._due.extend(callbacks + self._callbacks)
-            self._callbacks = []
+    def _announce(self, run_ids: list[bytes]) -> None:
+        # Whoever takes the message out of `_later` sends it; the run's next message comes behind it either way.
+        taken = map(self._later.pop, run_ids, itertools.repeat(None))
+        self._draft.extend(filter(None, taken))
+
+    def _old(self) -> list[bytes]:
+        if len(self._later) >= ANNOUNCE_FULL:
+            return list(self._later)
+        limit = now() - int(ANNOUNCE_SECONDS * 1_000_000)
+        # In the order in which they came, so the first that is young ends the search.
+        waiting = list(self._later.values())
+        return [message.run_id for message in itertools.takewhile(lambda message: message.at < limit, waiting)]
+
+    def _give_up(self, problem: StellwerkError) -> None:
+        self._problem = problem
+        entries = list(self._under_way[1]) if self._under_way is not None else []
+        entries += [entry for entry in (*self._draft, *self._inbox) if not isinstance(entry, Submitted)]
+        self._due.extend([entry.callback for entry in entries if entry.callback is not None])
         self._wake.set()
 
     def _problem_to_raise(self) -> BaseException:
@@ -234,7 +261,7 @@ class Owner:
         return problem
 
     def _start(self) -> None:
-        with self._add_lock:
+        with self._start_lock:
             if self._thread is not None or self._closed:
                 return
             self._thread = threading.Thread(target=self._work, name="stellwerk-writer", daemon=True)
@@ -243,13 +270,11 @@ class Owner:
     def _work(self) -> None:
         while not self._closed:
             is_awake = self._wake.wait(LINGER_SECONDS)
-            if self._later:
-                self._announce_old()
-            if not is_awake and not self._messages and not self._lines and not self._under_way and not self._due:
+            if not is_awake and not self._has_work():
                 continue
             self._wake.clear()
             try:
-                self._flush_until(self._added, force=True)
+                self.flush()
             except (StellwerkError, Abandoned):
                 # Kept in `problem` for whoever waits next; those who wait for a callback look there.
                 pass
@@ -257,11 +282,10 @@ class Owner:
                 self._run_callbacks()
                 return
 
-    def _announce_old(self) -> None:
-        with self._add_lock:
-            oldest = next(iter(self._later.values()), None)
-            if oldest is not None and oldest.at + ANNOUNCE_SECONDS * 1_000_000 < now():
-                self._announce_all()
+    def _has_work(self) -> bool:
+        if self._inbox or self._lines or self._draft or self._under_way or self._due:
+            return True
+        return bool(self._later and self._old())
 
     def _run_callbacks(self) -> None:
         while self._due:

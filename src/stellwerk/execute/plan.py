@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stellwerk.errors import StellwerkError
-from stellwerk.execute.results import Unrecordable, encode
+from stellwerk.execute.results import Unrecordable, clean, encode
 from stellwerk.model.messages import Plan
 from stellwerk.sdk.definition import Definition
 
@@ -22,12 +22,13 @@ def plan_of(definition: Definition, arguments: Mapping[str, Any]) -> Plan:
     module = sys.modules.get(getattr(fn, "__module__", "") or "")
     file = os.path.abspath(file) if file and os.path.exists(file) else (getattr(module, "__file__", "") or "")
     entry = getattr(fn, "__qualname__", "")
-    is_reachable = bool(file) and "<locals>" not in entry
+    # A path whose bytes are no text cannot be named in the record: its function is captured instead.
+    is_reachable = bool(file) and "<locals>" not in entry and clean(file) == file
     code: bytes | None = None
     if not is_reachable:
         code = _pickled(fn)
     pickled = _pickled(dict(arguments)) if arguments else None
-    return Plan(sys.executable, _folder(), file if is_reachable else "", entry, pickled, code)
+    return Plan(clean(sys.executable), clean(_folder()), file if is_reachable else "", entry, pickled, code)
 
 
 def _folder() -> str:

@@ -169,7 +169,8 @@ class Scope:
 
         Returns: 16 bytes.
         """
-        fn, owner = definition.fn, type(definition.bound) if definition.is_bound else None
+        fn, bound = definition.fn, definition.bound
+        owner = None if not definition.is_bound else bound if isinstance(bound, type) else type(bound)
         found = self._codes.get((id(fn), version, owner))
         if found is None:
             code = code_of(fn, version=version, owner=owner)
@@ -178,7 +179,7 @@ class Scope:
             if code.source:
                 file = getattr(getattr(fn, "__code__", None), "co_filename", "")
                 name = getattr(fn, "__qualname__", type(fn).__name__)
-                self.owner.post(Sourced(code.hash, name, clean(code.source), file))
+                self.owner.post(Sourced(code.hash, name, clean(code.source), clean(file)))
         return found[1]
 
     def record(self, frame: Frame, value: Any, persist: bool) -> Result | None:

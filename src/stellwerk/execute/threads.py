@@ -76,7 +76,15 @@ class Pool:
                 job = self._jobs.popleft()
                 self._running += 1
             try:
-                job()
+                while True:
+                    job()
+                    # As long as nobody wants the place, it is kept, which costs no lock.
+                    if self._returning:
+                        break
+                    try:
+                        job = self._jobs.popleft()
+                    except IndexError:
+                        break
             finally:
                 with self._lock:
                     self._running -= 1

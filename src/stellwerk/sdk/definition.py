@@ -20,23 +20,23 @@ class Definition:
     name: str
     tags: tuple[str, ...]
     _bound: tuple[Any, ...] = ()
+    _access: str = ""  # `staticmethod` or `classmethod`, where it stands above one
 
     def _define(self, fn: Callable[..., Any], what: str, name: str | None, tags: Iterable[str]) -> None:
         if isinstance(fn, Definition):
             raise DefinitionError(
                 f"{fn.name!r} is decorated already.", hint=f"Keep one of the decorators; for options, use {what}(…)."
             )
+        access = ""
         if isinstance(fn, (staticmethod, classmethod)):
-            kind = type(fn).__name__
-            raise DefinitionError(
-                f"@{what} stands above @{kind}.", hint=f"Swap them: @{kind} first, @{what} directly above `def`."
-            )
+            access, fn = type(fn).__name__, fn.__func__
         if not callable(fn):
             raise DefinitionError(f"@{what} needs a function, not {type(fn).__name__} {fn!r}.")
         # First of all, since it copies the function's own attributes; a wrapper of a task brings along those of that.
         functools.update_wrapper(self, fn)  # type: ignore[arg-type]
         self.__dict__.pop("parameters", None)
         self._bound = ()
+        self._access = access
         self.fn = fn
         if name is not None and not isinstance(name, str):
             raise DefinitionError(f"name={name!r} of {what} must be text.")
@@ -68,6 +68,18 @@ class Definition:
     def bound(self) -> Any:
         """Return the instance that this is a method of, or None."""
         return self._bound[0] if self._bound else None
+
+    def found_on(self, instance: object, owner: type | None) -> Any:
+        """Return what an attribute of a class or instance gives, as `__get__` asks."""
+        if self._access == "staticmethod":
+            return self
+        if self._access == "classmethod":
+            return self.bound_to(owner if owner is not None else type(instance))
+        return self if instance is None else self.bound_to(instance)
+
+    def replaces(self, other: Definition) -> None:
+        """Stand where another definition stood: as the same method of the same instance."""
+        self._bound, self._access = other._bound, other._access
 
     def bound_to(self, instance: object) -> Any:
         """Return this definition as a method of an instance; the instance is then the first argument."""

@@ -314,7 +314,9 @@ def _by_name(value: Any) -> bytes:
     module = getattr(value, "__module__", None) or ""
     loaded = sys.modules.get(module)
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
-    return _raw(b"c", f"{module if loaded is None else module_name(vars(loaded))}:{name}".encode())
+    return _raw(
+        b"c", f"{module if loaded is None else module_name(vars(loaded))}:{name}".encode("utf-8", "surrogatepass")
+    )
 
 
 def _code(value: Any, walk: _Walk) -> bytes:

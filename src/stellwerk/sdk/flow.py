@@ -82,11 +82,11 @@ class Flow(Definition, Generic[P, R]):
             raise _unknown_option(sorted(unknown)[0])
         options = {**msgspec.structs.asdict(self.options), "name": self.name, "tags": self.tags, **changes}
         made = _make(self.fn, **options)
-        made._bound = self._bound
+        made.replaces(self)
         return cast("Flow[P, R]", made)
 
     def __get__(self, instance: object, owner: type | None = None) -> Flow[..., R]:
-        return self if instance is None else self.bound_to(instance)
+        return cast("Flow[..., R]", self.found_on(instance, owner))
 
     def __repr__(self) -> str:
         return f"<flow {self.name}>"

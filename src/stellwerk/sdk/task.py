@@ -94,11 +94,11 @@ class Task(Definition, Generic[P, R]):
             raise _unknown_option(sorted(unknown)[0])
         options = {**msgspec.structs.asdict(self.options), "name": self.name, "tags": self.tags, **changes}
         made = _make(self.fn, **options)
-        made._bound = self._bound
+        made.replaces(self)
         return cast("Task[P, R]", made)
 
     def __get__(self, instance: object, owner: type | None = None) -> Task[..., R]:
-        return self if instance is None else self.bound_to(instance)
+        return cast("Task[..., R]", self.found_on(instance, owner))
 
     def __repr__(self) -> str:
         return f"<task {self.name}>"
