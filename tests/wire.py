@@ -107,7 +107,7 @@ def failed(run_id: bytes, attempt: int = 1, at: int = NOW + 10) -> Ended:
 
 def retried(run_id: bytes, attempt: int = 1, at: int = NOW + 10) -> Ended:
     """End an attempt by an exception; another one follows."""
-    return Ended(run_id, at, "retried", attempt, "raised", "AwaitingRetry", USER_ERROR, ERROR, until=at + 5)
+    return Ended(run_id, at, "retried", attempt, "raised", "", USER_ERROR, ERROR, until=at + 5)
 
 
 def send(store: Store, batch: Batch) -> Ack:

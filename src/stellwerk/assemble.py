@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import atexit
 import os
-from functools import lru_cache
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk import config as settings
+from stellwerk.client.transport import Nowhere
 from stellwerk.config import Config
 from stellwerk.engine import apply, tick
-from stellwerk.errors import ConfigError, UnavailableError
-from stellwerk.execute.plain import PlainRuntime
+from stellwerk.errors import ConfigError, NotFound, UnavailableError
 from stellwerk.execute.process import condition
+from stellwerk.execute.runtime import LocalRuntime
 from stellwerk.model.messages import Ack, Batch, Holder
+from stellwerk.model.states import Cause
 from stellwerk.store.blobs import FolderBlobs
 from stellwerk.store.port import Store
 from stellwerk.store.sqlite import SqliteStore, network_file_system
@@ -34,6 +36,10 @@ class InProcess:
         """Apply a batch: see `Transport.send`."""
         return apply.apply(self._store, [batch])[0]
 
+    def abandon(self, root_id: bytes, fence: int, cause: Cause) -> None:
+        """End a root run as crashed: see `Transport.abandon`."""
+        apply.crash(self._store, root_id, fence, time.time_ns() // 1000, cause, "OwnerLost")
+
     def renew(self, holder: Holder) -> int:
         """Renew the leases of a process: see `Transport.renew`."""
         return apply.renew(self._store, holder)
@@ -42,8 +48,13 @@ class InProcess:
         """Store bytes: see `Transport.put_blob`."""
         self._blobs.put(digest, data)
 
-    def get_blob(self, digest: bytes) -> bytes:
+    def get_blob(self, run_id: bytes, digest: bytes) -> bytes:
         """Fetch bytes: see `Transport.get_blob`."""
+        if not self._store.select("blob_of", (run_id, digest) * 3):
+            raise NotFound(
+                f"The run {run_id.hex()} does not reference the blob {digest.hex()[:16]}….",
+                hint="Ask for it through the run whose result it is.",
+            )
         return self._blobs.get(digest)
 
 
@@ -54,7 +65,7 @@ class Engine:
         self.config = config
         home = prepare_home(config)
         self.store = open_store(config, home, durability)
-        self.blobs = FolderBlobs(home / "blobs")
+        self.blobs = FolderBlobs(home / "blobs", durability)
         self.transport = InProcess(self.store, self.blobs)
 
     def sweep(self) -> list[tuple[str, str]]:
@@ -119,9 +130,20 @@ def open_store(config: Config, home: Path, durability: str) -> Store:
     return SqliteStore(path, durability)
 
 
-@lru_cache(maxsize=8)
-def _engine(key: tuple[str, ...], durability: str, pid: int) -> Engine:
-    engine = Engine(settings.load(), durability)
+_engines: dict[tuple[str, str, str, int], Engine] = {}
+
+
+def _engine(config: Config, durability: str) -> Engine:
+    """Open the database of a runtime's settings, once a process and durability."""
+    key = (config.home, config.database_url or "", durability, os.getpid())
+    known = _engines.get(key)
+    if known is not None:
+        return known
+    engine = Engine(config, durability)
+    first = _engines.setdefault(key, engine)
+    if first is not engine:  # another thread was faster
+        engine.close()
+        return first
     # The last one to close an SQLite file writes its log back into it, so that the file alone is whole.
     atexit.register(engine.close)
     return engine
@@ -131,17 +153,14 @@ def make_runtime() -> Runtime:
     """Make the runtime that flows and tasks of this process are run by."""
     config = settings.load()
     if not config.recording:
-        return PlainRuntime()
+        return LocalRuntime(config, lambda _: Nowhere())
     if config.api_url:
         raise ConfigError(
             f"STELLWERK_API_URL is set to {config.api_url}, but this version records without a server.",
             hint="Unset it to record into the home folder or the database of STELLWERK_DATABASE_URL.",
         )
-    from stellwerk.execute.runtime import LocalRuntime  # not needed where nothing is recorded
-
-    key = (config.home, config.database_url or "")
 
     def transport(durability: str) -> InProcess:
-        return _engine(key, "power" if durability == "power" else "strict", os.getpid()).transport
+        return _engine(config, "power" if durability == "power" else "strict").transport
 
     return LocalRuntime(config, transport)

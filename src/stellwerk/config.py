@@ -148,9 +148,17 @@ def _read_api_url(raw: Value) -> str:
 def _read_database_url(raw: Value) -> str:
     text = _read_text(raw)
     scheme, separator, place = text.partition("://")
-    if scheme.lower() not in ("sqlite", "postgresql", "postgres") or not separator or not place:
+    scheme = scheme.lower()
+    if scheme == "sqlite":
+        # One slash ends the empty host; what follows is a path. SQLite's own forms would name a file each.
+        path = place[1:]
+        if not place.startswith("/") or not path or path.endswith("/") or set(path) & set("?#\0"):
+            raise ValueError
+        if path == ":memory:" or path.startswith("file:"):
+            raise ValueError
+    elif scheme not in ("postgresql", "postgres") or not separator or not place:
         raise ValueError
-    return text
+    return f"{scheme}://{place}"
 
 
 def _choice(*names: str) -> Callable[[Value], str]:
@@ -234,7 +242,7 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
         None,
         "",
-        "a URL that begins with sqlite:// or postgresql://",
+        "a URL such as sqlite:////srv/trains.db, sqlite:///trains.db (a relative path) or postgresql://user@host/trains",
         "The database, when it is not the SQLite file in the home. Its password is never shown.",
         _read_database_url,
     ),
@@ -318,7 +326,7 @@ SETTINGS: tuple[Setting, ...] = (
         True,
         "",
         "on or off",
-        "Off: flows and tasks run as plain functions and leave no trace, for unit tests.",
+        "Off: flows and tasks run as ever, but nothing is stored and no retry is waited for; for unit tests.",
         _read_flag,
     ),
     Setting(
@@ -347,7 +355,7 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 class Config:
     """Hold a checked value of every setting, and where each came from. Frozen; made by `load`.
 
-    `home` is an absolute path. `repr` shows no secret, and there is no pickle of it: each process loads its own.
+    `home` is an absolute path, and so is that of an SQLite `database_url`. `repr` shows no secret, and there is no pickle of it: each process loads its own.
     """
 
     __slots__ = (*(setting.name for setting in SETTINGS), "_sources")
@@ -428,6 +436,8 @@ def load(environ: Mapping[str, str] = os.environ, cwd: str | os.PathLike[str] | 
             values[setting.name] = _read(setting, raw, setting.variable)
             sources[setting.name] = setting.variable
     folder = _folder(cwd)
+    if "database_url" in values:
+        values["database_url"] = _absolute_url(str(values["database_url"]), folder, environ)
     default_home = _user_folder("~/.stellwerk", environ)
     # The user's file is the one of the user's own home: a project that moves the home must not thereby bring a token.
     user_home = _absolute(str(values["home"]), folder, environ) if "home" in values else default_home
@@ -473,6 +483,8 @@ def _take_file(
             homes = (value, *project_homes) if project_homes is not None else (os.path.dirname(path),)
             if any(_is_within(path, home) for home in homes):
                 _refuse(f"{path} sets home, but lies inside a home itself.", f"Set {PREFIX}HOME in the environment.")
+        if name == "database_url":
+            value = _absolute_url(str(value), os.path.dirname(path), environ)
         if name not in values:
             values[name] = value
             sources[name] = path
@@ -604,6 +616,17 @@ def _user_folder(path: str, environ: Mapping[str, str]) -> str:
 
 def _absolute(path: str, folder: str, environ: Mapping[str, str]) -> str:
     return os.path.normpath(os.path.join(folder, _user_folder(path, environ)))
+
+
+def _absolute_url(url: str, folder: str, environ: Mapping[str, str]) -> str:
+    """Make the path of an SQLite URL absolute, so that it names one file whoever asks, and from where."""
+    path = url.removeprefix("sqlite:///")
+    if path == url:
+        return url
+    absolute = _absolute(path, folder, environ)
+    if not os.path.isabs(absolute):
+        _refuse(f"There is no working folder, so {url} names no file.", "Name it by an absolute path: sqlite:////….")
+    return f"sqlite:///{absolute}"
 
 
 def _is_within(path: str, folder: str) -> bool:

@@ -36,6 +36,7 @@ HOT: list[tuple[str, tuple[Any, ...], int, str, str]] = [
     ("items_of", (ID, 50), 0, "PRIMARY KEY", "items_pkey"),
     ("result_of", (ID,), 0, "sqlite_autoindex_runs_1", "runs_id_key"),
     ("plan_of", (ID,), 0, "PRIMARY KEY", "plans_pkey"),
+    ("blob_of", (ID, ID) * 3, 0, "plans", "plans_pkey"),
     ("source_of", (ID,), 0, "PRIMARY KEY", "sources_pkey"),
     ("runs_update", (*[None] * 14, ID), 0, "sqlite_autoindex_runs_1", "runs_id_key"),
 ]

@@ -83,7 +83,7 @@ def test_a_retried_run_tells_its_attempts_and_story(store: Store) -> None:
         (1, "failed", NOW + 3, NOW + 4),
         (2, "completed", NOW + 9, NOW + 12),
     ]
-    assert attempts[0][3:5] == ("AwaitingRetry", "user_error")
+    assert attempts[0][3:5] == (None, "user_error")  # what the run waits for is the run's label
     assert "no such train" in attempts[0][6]
     assert store.select("story_of", (task,)) == [
         (NOW + 4, "retried", "running", "scheduled", "AwaitingRetry"),

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-import pytest
-from wire import NOW, PLAN, RESULT, Root, accept, completed, everything, new_id, rows, runs_of, send
+import hashlib
+from pathlib import Path
 
+import pytest
+from wire import HOLDER, NOW, PLAN, RESULT, Root, accept, completed, everything, new_id, rows, runs_of, send
+
+from stellwerk.assemble import InProcess
 from stellwerk.engine.apply import apply
-from stellwerk.model.messages import Batch, Began, Ended, Granted, Logged, Message, Sourced, Yielded
+from stellwerk.errors import NotFound
+from stellwerk.model.messages import (
+    Batch,
+    Began,
+    Ended,
+    Granted,
+    Logged,
+    Message,
+    Opening,
+    Plan,
+    Result,
+    Sourced,
+    Yielded,
+)
+from stellwerk.store.blobs import FolderBlobs
 from stellwerk.store.port import Store
 
 
@@ -22,7 +40,7 @@ def test_a_plain_run_is_one_row(store: Store, url: str) -> None:
     assert (run.result_hash, run.result_size, run.result, run.preview) == (RESULT.hash, 5, RESULT.data, "5")
     assert rows(url, "attempts") == rows(url, "story") == []
     assert store.select("plan_of", (root.id,)) == [
-        (PLAN.interpreter, PLAN.folder, PLAN.file, PLAN.entry, PLAN.arguments, PLAN.code)
+        (PLAN.interpreter, PLAN.folder, PLAN.file, PLAN.entry, PLAN.arguments, None, PLAN.code)
     ]
 
 
@@ -132,3 +150,25 @@ def test_a_run_answers_to_its_own_root_only(store: Store, url: str) -> None:
     before = everything(url)
     assert send(store, two.batch(Began(task, NOW, 1))).code == "illegal_transition"
     assert everything(url) == before
+
+
+def test_a_blob_is_read_through_a_run_that_references_it(store: Store, tmp_path: Path) -> None:
+    transport = InProcess(store, FolderBlobs(tmp_path / "blobs"))
+    kept = [b"a result" * 9, b"an item" * 9, b"arguments" * 9, b"nobody's" * 9]
+    hashes = [hashlib.blake2b(data, digest_size=32).digest() for data in kept]
+    for digest, data in zip(hashes, kept, strict=True):
+        transport.put_blob(digest, data)
+    one, two, task = Root(), Root(), new_id()
+    first = one.batch(*one.begin(), one.task(task), Began(task, NOW + 3, 1))
+    first.opening = Opening(HOLDER, Plan("python", "/", arguments_hash=hashes[2]), 30.0)
+    first.messages.append(Yielded(task, NOW + 4, 0, Result(hashes[1], 63)))
+    first.messages.append(Ended(task, NOW + 10, "completed", 1, "returned", result=Result(hashes[0], 72)))
+    accept(store, first, two.batch(*two.begin()))
+    readers = dict(zip(hashes, (task, task, one.id, None), strict=True))
+    for digest, data in zip(hashes, kept, strict=True):
+        for run_id in (one.id, two.id, task, new_id()):
+            if run_id == readers[digest]:
+                assert transport.get_blob(run_id, digest) == data
+            else:
+                with pytest.raises(NotFound, match="does not reference"):
+                    transport.get_blob(run_id, digest)

@@ -17,10 +17,10 @@ from stellwerk.model.messages import Began, Ended, Logged, Result
 from stellwerk.store.port import Store
 
 RUN_FIELDS = {
-    "id", "name", "kind", "flow", "task", "index", "state", "label", "cause", "error", "parent_id", "root_id", "tags",
-    "parameters", "created_at", "due_at", "started_at", "ended_at", "attempts", "result",
+    "id", "name", "kind", "flow", "task", "index", "state", "label", "cause", "evidence", "error",
+    "parent_id", "root_id", "tags", "parameters", "created_at", "due_at", "started_at", "ended_at", "attempts", "result",
 }  # fmt: skip
-ATTEMPT_FIELDS = {"number", "state", "label", "cause", "error", "started_at", "ended_at"}
+ATTEMPT_FIELDS = {"number", "state", "label", "cause", "evidence", "error", "started_at", "ended_at"}
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 
 
@@ -80,7 +80,7 @@ def test_attempts_are_derived_where_they_are_folded(store: Store, root: Root) ->
     assert [attempt["state"] for attempt in tried["attempts"]] == ["failed", "failed", "completed"]
     assert tried["attempts"][0]["error"]["type"] == "ValueError"
     assert [attempt["state"] for attempt in paused["attempts"]] == ["suspended", "failed"]
-    assert [attempt["cause"] for attempt in stopped["attempts"]] == [{"kind": "cancelled", "evidence": "Ctrl-C"}]
+    assert [(attempt["cause"], attempt["evidence"]) for attempt in stopped["attempts"]] == [("cancelled", "Ctrl-C")]
     assert [attempt["state"] for attempt in resumed["attempts"]] == ["failed", "completed"]
     assert never["attempts"] == []
     assert (never["state"], never["label"], never["started_at"]) == ("skipped", "UpstreamSkipped", None)
@@ -115,9 +115,9 @@ def test_a_result_and_an_error_are_objects(store: Store) -> None:
     accept(store, root.batch(*root.begin(), *messages))
     one, two = tasks(store)
     assert one["result"] == {"preview": "<big>", "size_bytes": 1 << 20}
-    assert (one["error"], one["cause"]) == (None, None)
+    assert (one["error"], one["cause"], one["evidence"]) == (None, None, None)
     assert set(two["error"]) == {"type", "message", "traceback"}
-    assert two["cause"] == {"kind": "user_error", "evidence": "ValueError"}
+    assert (two["cause"], two["evidence"]) == ("user_error", "ValueError")
     assert two["attempts"][0]["error"] == two["error"]
     assert two["result"] is None
 

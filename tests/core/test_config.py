@@ -115,6 +115,14 @@ def test_values_are_read(place: Path, name: str, text: str, value: object) -> No
         ("api_url", "localhost:4200", "https://"),
         ("api_url", "https://u:p@example.org", "without credentials"),
         ("database_url", "mysql://host/db", "postgresql://"),
+        ("database_url", "trains.db", "sqlite:///trains.db"),
+        ("database_url", "sqlite://trains.db", "sqlite:///trains.db"),
+        ("database_url", "sqlite:///", "sqlite:////srv"),
+        ("database_url", "sqlite:///folder/", "sqlite:///trains.db"),
+        ("database_url", "sqlite:///:memory:", "sqlite:///trains.db"),
+        ("database_url", "sqlite:///file:x.db", "sqlite:///trains.db"),
+        ("database_url", "sqlite:///x.db?mode=ro", "sqlite:///trains.db"),
+        ("database_url", "sqlite:/x.db", "sqlite:///trains.db"),
         ("lease_seconds", "nan", "from 0.2 to 86400"),
         ("lease_seconds", "soon", "from 0.2 to 86400"),
         ("durability", "stric", "relaxed, strict or power"),
@@ -220,6 +228,22 @@ def test_home_is_not_set_by_files_inside_a_home(place: Path) -> None:
     write_project(place, 'home = "/elsewhere"')
     with pytest.raises(ConfigError, match="inside a home"):
         settings(place, STELLWERK_HOME=str(place / "project"))
+
+
+def test_the_path_of_an_sqlite_url_is_absolute(place: Path) -> None:
+    deep = place / "project" / "below" / "deep"
+    for url, path in (
+        ("sqlite:///x.db", deep / "x.db"),
+        ("SQLite:///../x.db", deep.parent / "x.db"),
+        ("sqlite:////srv/x.db", Path("/srv/x.db")),
+        ("sqlite:///~/x.db", place / "home" / "x.db"),
+    ):
+        assert settings(place, STELLWERK_DATABASE_URL=url).database_url == f"sqlite:///{path}"
+    write_user(place, 'database_url = "sqlite:///user.db"')
+    assert settings(place).database_url == f"sqlite:///{place}/home/.stellwerk/user.db"
+    write_project(place, 'database_url = "sqlite:///state/project.db"')
+    assert settings(place).database_url == f"sqlite:///{place}/project/state/project.db"
+    assert settings(place, STELLWERK_DATABASE_URL="PostgreSQL://h/DB").database_url == "postgresql://h/DB"
 
 
 def test_home_is_absolute(place: Path) -> None:

@@ -1,8 +1,7 @@
-"""Retry delays and conditions: the arithmetic, its edges and its promises."""
+"""Retry policies and the names of conditions: the arithmetic, its edges and what is refused."""
 
 from __future__ import annotations
 
-import itertools
 import pickle
 
 import pytest
@@ -15,17 +14,12 @@ from stellwerk.model.policy import (
     at_least,
     checked_condition,
     checked_retry,
-    condition,
-    decide,
     exponential_backoff,
     retry_delay,
 )
-from stellwerk.model.states import CANCELLED, COMPLETED, CRASHED, FAILED, RUNNING, SKIPPED
 
 SECONDS = st.floats(0, 1e6)
 DRAWS = st.floats(0, 1, exclude_max=True)
-TERMINAL_STATES = (COMPLETED, FAILED, SKIPPED, CRASHED, CANCELLED)
-RUN_WHEN = st.one_of(st.sampled_from(CONDITIONS), st.integers(1, 5).map(at_least))
 
 
 @given(SECONDS, st.floats(0, 10), DRAWS, st.integers(1, 50))
@@ -103,79 +97,3 @@ def test_unknown_conditions_are_refused_with_the_list() -> None:
             at_least(wrong_number)  # type: ignore[arg-type]  # the point of the test
     for right in (*CONDITIONS, at_least(1), at_least(12)):
         assert checked_condition(right) == right
-
-
-DONE, BAD, SKIP, OPEN = COMPLETED, FAILED, SKIPPED, None
-
-
-@pytest.mark.parametrize(
-    ("run_when", "outcomes", "decision"),
-    [
-        ("all_succeeded", [DONE, DONE], "run"),
-        ("all_succeeded", [DONE, OPEN], "wait"),
-        ("all_succeeded", [DONE, RUNNING], "wait"),
-        ("all_succeeded", [BAD, OPEN], "upstream_failed"),
-        ("all_succeeded", [SKIP, OPEN], "wait"),
-        ("all_succeeded", [SKIP, DONE], "skip"),
-        ("all_succeeded", [SKIP, BAD], "upstream_failed"),
-        ("all_succeeded", [CRASHED], "upstream_failed"),
-        ("all_succeeded", [CANCELLED], "upstream_failed"),
-        ("all_finished", [DONE, BAD, SKIP], "run"),
-        ("all_finished", [DONE, BAD, OPEN], "wait"),
-        ("any_failed", [OPEN, BAD], "run"),
-        ("any_failed", [OPEN, DONE], "wait"),
-        ("any_failed", [SKIP, DONE], "skip"),
-        ("any_failed", [CRASHED, DONE], "run"),
-        ("any_succeeded", [OPEN, DONE], "run"),
-        ("any_succeeded", [OPEN, BAD], "wait"),
-        ("any_succeeded", [SKIP, BAD], "skip"),
-        ("all_failed", [BAD, CRASHED, CANCELLED], "run"),
-        ("all_failed", [BAD, OPEN], "wait"),
-        ("all_failed", [DONE, OPEN], "skip"),
-        ("all_failed", [SKIP, OPEN], "skip"),
-        ("at_least(2)", [DONE, OPEN, OPEN], "wait"),
-        ("at_least(2)", [DONE, DONE, OPEN], "run"),
-        ("at_least(2)", [DONE, BAD, SKIP], "skip"),
-        ("at_least(2)", [BAD, BAD, OPEN], "skip"),
-        ("at_least(3)", [OPEN, OPEN], "skip"),
-    ],
-)
-def test_conditions(run_when: str, outcomes: list[str | None], decision: str) -> None:
-    assert condition(run_when, outcomes) == decision
-
-
-@given(RUN_WHEN)
-def test_without_upstream_everything_runs(run_when: str) -> None:
-    assert condition(run_when, []) == "run"
-
-
-@given(RUN_WHEN, st.lists(st.sampled_from(TERMINAL_STATES), min_size=1))
-def test_when_all_have_finished_nothing_waits(run_when: str, outcomes: list[str]) -> None:
-    assert condition(run_when, outcomes) != "wait"
-
-
-@given(RUN_WHEN, st.lists(st.sampled_from(TERMINAL_STATES), min_size=1, max_size=8), st.data())
-def test_an_early_decision_is_never_contradicted(run_when: str, ends: list[str], data: st.DataObject) -> None:
-    outcomes: list[str | None] = [None] * len(ends)
-    decided = condition(run_when, outcomes)
-    for position in data.draw(st.permutations(range(len(ends)))):
-        outcomes[position] = ends[position]
-        now = condition(run_when, outcomes)
-        assert decided in ("wait", now)
-        decided = now
-    assert decided == condition(run_when, ends)
-
-
-def test_a_wait_is_truly_open() -> None:
-    # For every small count: waiting means that the unfinished ones can still end in two different decisions,
-    # or that the decision (to start) needs them all to have ended.
-    for run_when in (*CONDITIONS, at_least(2)):
-        for succeeded, failed, skipped, unfinished in itertools.product(range(3), repeat=4):
-            if decide(run_when, succeeded, failed, skipped, unfinished) != "wait":
-                continue
-            ends = {
-                decide(run_when, succeeded + s, failed + f, skipped + unfinished - s - f, 0)
-                for s in range(unfinished + 1)
-                for f in range(unfinished + 1 - s)
-            }
-            assert len(ends) > 1 or run_when == "all_finished"

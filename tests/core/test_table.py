@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from stellwerk.core.check import RESTING
@@ -20,6 +21,8 @@ from stellwerk.model.states import (
     RUNNING,
     TERMINAL,
     UNFINISHED,
+    Cause,
+    State,
 )
 
 # Event: from → to, in words, so that a change of the table has to be written twice.
@@ -167,3 +170,18 @@ def test_words_are_explained(words: dict[str, str]) -> None:
         assert sentence[0].islower(), word
         assert not sentence.endswith("."), word
     assert len(set(words.values())) == len(words)
+
+
+def test_a_state_equals_its_name_and_a_cause_its_word() -> None:
+    cause = Cause("timeout", "it ran longer than 2 s")
+    assert cause == "timeout"
+    assert cause != "signal"
+    assert cause in {"timeout"}
+    assert cause == Cause("timeout", "it ran longer than 2 s") != Cause("timeout")
+    assert cause != 3
+    assert hash(cause) == hash("timeout")
+    state = State("failed", "TimedOut", cause)
+    assert state == "failed"
+    assert state == State("failed", "TimedOut", Cause("timeout", "it ran longer than 2 s"))
+    assert state != State("failed", "TimedOut", Cause("timeout"))
+    assert msgspec.json.decode(msgspec.json.encode(cause), type=Cause) == cause

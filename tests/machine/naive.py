@@ -76,7 +76,7 @@ class NaiveRun:
         if after.run not in TERMINAL and self.left_at is None:
             self.left_at = len(self.story)
         label = message.label or None
-        self._move(message.at, message.then, after, label)
+        self._move(message.at, message.then, after, "AwaitingRetry" if message.then == "retried" else label)
         self.cause, self.error, self.due_at = message.cause, message.error, message.until or None
         self.has_result = self.has_result or message.result is not None
         if message.event:

@@ -275,7 +275,7 @@ def test_unhandled_failure_fails_the_flow_with_its_exception(recorded: Recorded)
     with pytest.raises(ValueError, match="nobody looked"):
         pipeline()
     run = recorded.run(kind="flow")
-    assert (run["state"], run["cause"]["kind"]) == ("failed", "user_error")
+    assert (run["state"], run["cause"]) == ("failed", "user_error")
     assert run["result"] is None
 
 

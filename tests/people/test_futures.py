@@ -91,7 +91,7 @@ def test_failed_result_is_raised_or_returned(recorded: Recorded) -> None:
         assert future.state == "failed"
         assert future.state != "completed"
         assert future.state.error.type == "ValueError"
-        assert future.state.cause.kind == "user_error"
+        assert future.state.cause == "user_error"
         assert str(future.state) == "failed"
         return "went on"
 

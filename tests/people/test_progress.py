@@ -102,8 +102,9 @@ def test_what_works_is_shown_when_there_is_no_room_for_all() -> None:
 
 
 FLOW = """
-import os, sys, time, logging
+import os, sys, time, logging, warnings
 from stellwerk import flow, task
+warnings.simplefilter("ignore")  # Python 3.12 and newer warn of a fork beside threads
 logging.basicConfig(level="INFO", format="LOG %(message)s")
 @task
 def wait(n):
@@ -128,7 +129,9 @@ def test_the_display_keeps_out_of_the_way_of_output() -> None:
     assert "?25" not in text  # the cursor was never hidden
     left = screen(text)
     pairs = [line for n in range(3) for line in (f"printed {n}", f"LOG logged {n}")]
-    assert left[:-1] == [*pairs, "in pieces", "from the child"]
+    assert left[:7] == [*pairs, "in pieces"]
+    # What a child prints may land below a block that its parent has just drawn.
+    assert "from the child" in left[7:-1]
     assert re.fullmatch(r"[a-z]+-[a-z]+ · trains · tasks: 3 completed · \d\.\d s", left[-1])
 
 

@@ -326,7 +326,7 @@ def test_any_exception_is_recorded_and_raised(recorded: Recorded, make: Any, how
     assert pipeline() == "caught"
     run = recorded.run(task="fails")
     assert run["state"] == "failed"
-    assert run["cause"]["kind"] == "user_error"
+    assert run["cause"] == "user_error"
     assert type(problem).__name__ in run["error"]["type"]
     assert len(run["error"]["message"]) <= 20_000
     assert "\0" not in run["error"]["message"] + run["error"]["traceback"]
@@ -395,8 +395,8 @@ def test_exit_of_a_task(recorded: Recorded, code: Any, how: str) -> None:
     assert told.value.code == code
     assert calls == [1], "an exit is not tried again"
     for run in recorded.runs():
-        assert (run["state"], run["label"], run["cause"]["kind"]) == ("failed", "Exited", "exited")
-    assert str(code) in recorded.run(task="leaves")["cause"]["evidence"]
+        assert (run["state"], run["label"], run["cause"]) == ("failed", "Exited", "exited")
+    assert str(code) in recorded.run(task="leaves")["evidence"]
 
 
 def test_exit_can_be_handled(recorded: Recorded) -> None:
@@ -455,4 +455,4 @@ def test_interrupt_raised_by_user_code_stops_everything(recorded: Recorded) -> N
     with pytest.raises(KeyboardInterrupt):
         pipeline()
     assert {run["state"] for run in recorded.runs()} == {"cancelled"}
-    assert recorded.run(task="runs_on")["cause"]["kind"] == "cancelled"
+    assert recorded.run(task="runs_on")["cause"] == "cancelled"

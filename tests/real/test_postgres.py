@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from wire import Root, accept, change, check_all, everything, query, runs_of
+from wire import NOW, Root, accept, change, check_all, completed, everything, new_id, query, runs_of
 
-from stellwerk.engine.apply import apply
+from stellwerk.engine.apply import apply, apply_one
 from stellwerk.errors import ConfigError, UnavailableError
-from stellwerk.model.messages import Ack
+from stellwerk.model.messages import Ack, Began
 from stellwerk.store.port import SCHEMA_VERSION
 from stellwerk.store.postgres import PostgresStore
 from stellwerk.store.sqlite import SqliteStore
@@ -108,6 +108,36 @@ def test_owners_do_not_wait_for_each_other(store: PostgresStore, url: str) -> No
     assert {run.id: run.state for run in runs_of(url).values()} == {slow.id: "running", quick.id: "completed"}
     for other in others:
         other.close()
+
+
+def test_a_batch_is_folded_from_what_the_one_before_it_left(store: PostgresStore, url: str) -> None:
+    """Its predecessor is not committed yet, since its acknowledgement was lost on the way: it waits before it reads."""
+    root, task, other = Root(), new_id(), PostgresStore(url)
+    accept(store, root.batch(*root.begin()))
+    first = root.batch(root.task(task), Began(task, NOW + 3, 1))
+    second = root.batch(completed(task))
+    acks: list[Ack] = []
+    late = threading.Thread(target=lambda: acks.extend(apply(other, [second])))
+    with store.write() as transaction:
+        assert not apply_one(transaction, first).code
+        late.start()
+        wait_for_lock(url)
+    late.join(30)
+    assert acks == [Ack(second.seq)]
+    assert runs_of(url)[task].state == "completed"
+    check_all(url)
+    other.close()
+
+
+@pytest.mark.parametrize(("default", "used"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")])
+def test_every_commit_is_synced(url: str, default: str, used: str) -> None:
+    change(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = {default}")
+    store = PostgresStore(url)
+    with store.write():
+        pass
+    assert store._writer is not None
+    assert store._writer.execute("SHOW synchronous_commit").fetchone() == (used,)
+    store.close()
 
 
 def wait_for_lock(url: str) -> None:

@@ -1,107 +1,20 @@
-"""Real processes: signals, kills, exits, forks, and the watcher that keeps a lease."""
+"""Real processes: signals, kills and exits."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
-import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from scripts import SECONDS, Script, opened, recorded, wait_until
 
 from stellwerk.api import views
-from stellwerk.assemble import Engine, open_engine
-
-SECONDS = 60  # until a process that should have ended counts as stuck
-
-
-class Script:
-    """A running script; its output so far and what it recorded."""
-
-    def __init__(self, path: Path, text: str, **environment: str) -> None:
-        header = "import os, sys, threading, time\nfrom stellwerk import flow, task, get_run_logger\n"
-        path.write_text(header + textwrap.dedent(text), encoding="utf-8")
-        self.process = subprocess.Popen(
-            [sys.executable, str(path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=path.parent,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-            start_new_session=True,
-        )
-
-    def wait_for(self, text: str) -> None:
-        """Read lines until one is `text`."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.strip() == text:
-                return
-        pytest.fail(f"the script ended without {text!r}: {self.process.communicate()[1]}")
-
-    def end(self) -> tuple[int, str, str]:
-        """Wait for its end; exit status, rest of stdout, stderr."""
-        out, err = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, out, err
-
-
-@pytest.fixture
-def run(tmp_path: Path, home: Path) -> Iterator[Callable[..., Script]]:
-    """Start scripts; kill what is left of them."""
-    started: list[Script] = []
-
-    def start(text: str, **environment: str) -> Script:
-        started.append(Script(tmp_path / f"script{len(started)}.py", text, **environment))
-        return started[-1]
-
-    yield start
-    for script in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(script.process.pid, signal.SIGKILL)  # with the children that it forked
-        script.process.communicate()
-
-
-@contextlib.contextmanager
-def opened() -> Iterator[Engine]:
-    engine = open_engine()
-    try:
-        yield engine
-    finally:
-        engine.close()
-
-
-def recorded(is_swept: bool = False) -> dict[str, dict[str, Any]]:
-    """Read all runs by name of the task or flow."""
-    with opened() as engine:
-        if is_swept:
-            engine.sweep()
-        runs = views.recent_runs(engine.store, 1_000, include_children=True)
-        return {run["task"] or run["flow"]: run for run in runs}
-
-
-def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + SECONDS
-    while not is_so():
-        if time.monotonic() > end:
-            pytest.fail(f"never so: {what}")
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return text.rpartition(")")[2].split()[0] != "Z"
-
 
 STOPPED = {
     "in the flow": """
@@ -225,7 +138,7 @@ def test_a_stopped_script_tells_the_truth(run: Callable[..., Script], where: str
     state, cause = ("cancelled", "cancelled") if number == signal.SIGINT else ("crashed", "signal")
     assert runs.pop("quick")["state"] == "completed"
     assert {name: one["state"] for name, one in runs.items()} == dict.fromkeys(runs, state), err
-    assert runs["pipeline"]["cause"]["kind"] == cause
+    assert runs["pipeline"]["cause"] == cause
     with opened() as engine:
         assert engine.store.select("leases_held") == []
     if number == signal.SIGINT:
@@ -234,32 +147,61 @@ def test_a_stopped_script_tells_the_truth(run: Callable[..., Script], where: str
     assert "Exception ignored" not in err
 
 
-def test_interrupts_at_any_moment_leave_nothing_open(run: Callable[..., Script]) -> None:
-    scripts = [
-        run(
-            """
-            @task
-            def quick(n): return n
-            @flow
-            def pipeline():
-                print("READY")
-                n = 0
-                while True:
-                    n += quick(n) - quick.submit(n).result() + 1
-            pipeline()
-            """,
-        )
-        for _ in range(4)
-    ]
-    for number, script in enumerate(scripts):
+BUSY = {
+    "sync": """
+        @task
+        def quick(n): return n
+        @task
+        def nest(n): return quick(n) + quick.submit(n).result()
+        @task
+        def items(n): yield from range(n)
+        @flow
+        def child(n): return nest.submit(n).result()
+        @flow
+        def pipeline():
+            print("READY")
+            while True:
+                quick.map(range(5))
+                nest(1), child(2), list(items(3)), quick.submit(4).result()
+        pipeline()
+    """,
+    "async": """
+        import asyncio
+        @task
+        async def quick(n): await asyncio.sleep(0); return n
+        @task
+        def sync(n): return n
+        @task
+        async def nest(n): return await quick(n) + await quick.submit(n)
+        @flow
+        async def child(n): return await nest.submit(n)
+        @flow
+        async def pipeline():
+            print("READY")
+            while True:
+                await asyncio.gather(quick(1), nest(2), child(3), sync.submit(4))
+        asyncio.run(pipeline())
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", BUSY)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_at_any_moment_leave_nothing_open(
+    run: Callable[..., Script], kind: str, number: signal.Signals
+) -> None:
+    scripts = [run(BUSY[kind]) for _ in range(3)]
+    for place, script in enumerate(scripts):
         script.wait_for("READY")
-        time.sleep(0.05 + 0.0371 * number)  # anywhere in its work: the moment does not matter
-        script.process.send_signal(signal.SIGINT)
+        time.sleep(0.05 + 0.0371 * place)  # anywhere in its work: the moment does not matter
+        script.process.send_signal(number)
         status, _, err = script.end()
-        assert status == -signal.SIGINT, err
+        assert status == -number, err
+        assert "never retrieved" not in err
+        assert "Exception in thread" not in err
     with opened() as engine:
         states = {one["state"] for one in views.recent_runs(engine.store, 100_000, include_children=True)}
-        assert states <= {"completed", "cancelled"}
+        assert states <= {"completed", "cancelled" if number == signal.SIGINT else "crashed"}
         assert engine.store.select("leases_held") == []
 
 
@@ -333,8 +275,8 @@ def test_killed_script_is_swept(run: Callable[..., Script]) -> None:
     runs = recorded()
     assert runs.pop("quick")["state"] == "completed"
     for one in runs.values():
-        assert (one["state"], one["cause"]["kind"], one["label"]) == ("crashed", "lease_lost", "OwnerLost")
-        assert f"process {pid}" in one["cause"]["evidence"]
+        assert (one["state"], one["cause"], one["label"]) == ("crashed", "lease_lost", "OwnerLost")
+        assert f"process {pid}" in one["evidence"]
         assert one["attempts"][-1]["state"] == "crashed"
 
 
@@ -371,7 +313,7 @@ def test_exit_of_a_task_ends_the_script_with_its_number(run: Callable[..., Scrip
     assert "Traceback" not in err
     runs = recorded()
     assert {one["state"] for one in runs.values()} == {"failed"}
-    assert runs["pipeline"]["cause"]["kind"] == "exited"
+    assert runs["pipeline"]["cause"] == "exited"
 
 
 def test_failing_flow_ends_the_script_with_one_traceback(run: Callable[..., Script]) -> None:
@@ -432,269 +374,6 @@ def test_abandoned_thread_does_not_keep_the_script_alive(run: Callable[..., Scri
         """
     ).end()
     assert (status, out, err) == (0, "timed_out\n", "")
-
-
-FORKS = {
-    "multiprocessing pool": """
-        import multiprocessing
-        def work(n):
-            get_run_logger().warning("in the child")
-            print("printed", flush=True)
-            return inner(n) + inner.submit(n).result() + sum(inner.map([n]).result())
-        @task(log_prints=True)
-        def forks():
-            with multiprocessing.get_context("fork").Pool(2) as pool:
-                return pool.map(work, range(4))
-    """,
-    "bare fork that exits": """
-        @task
-        def forks():
-            pid = os.fork()
-            if pid == 0:
-                get_run_logger().warning("in the child")
-                sys.exit(5)
-            return os.waitpid(pid, 0)[1] // 256
-    """,
-    "bare fork that returns": """
-        @task
-        def forks():
-            pid = os.fork()
-            if pid == 0:
-                return "the child's"
-            return os.waitpid(pid, 0)[1]
-    """,
-    "bare fork that raises": """
-        @task
-        def forks():
-            pid = os.fork()
-            if pid == 0:
-                raise ValueError("the child's")
-            return os.waitpid(pid, 0)[1] // 256
-    """,
-    "process pool executor": """
-        import concurrent.futures, multiprocessing
-        def work(n):
-            return inner(n)
-        @task
-        def forks():
-            context = multiprocessing.get_context("fork")
-            with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
-                return list(pool.map(work, range(4)))
-    """,
-    "subprocess": """
-        import subprocess
-        @task
-        def forks():
-            return subprocess.run(["echo", "hello"], capture_output=True, text=True).stdout
-    """,
-}
-
-
-@pytest.mark.parametrize("kind", FORKS)
-@pytest.mark.parametrize("how", ["direct", "submit"])
-def test_forks_of_user_code_leave_our_record_alone(run: Callable[..., Script], kind: str, how: str) -> None:
-    call = "forks()" if how == "direct" else "forks.submit().result()"
-    script = run(
-        "@task\ndef inner(n): return n\n"
-        + textwrap.dedent(FORKS[kind])
-        + textwrap.dedent(
-            f"""
-            @flow
-            def pipeline():
-                stop = threading.Event()
-                def chatter():  # the parent's locks are often held while it forks
-                    while not stop.is_set():
-                        get_run_logger().info("line")
-                        inner(1)
-                import contextvars
-                thread = threading.Thread(target=contextvars.copy_context().run, args=(chatter,))
-                thread.start()
-                try:
-                    result = [{call} for _ in range(3)]
-                finally:
-                    stop.set()
-                    thread.join()
-                return result
-            pipeline()
-            print("END")
-            """
-        )
-    )
-    status, out, err = script.end()
-    assert status == 0, err
-    assert out.count("END") == 1
-    with opened() as engine:
-        found = views.recent_runs(engine.store, 1_000_000, include_children=True)
-        assert {one["state"] for one in found} == {"completed"}
-        assert len([one for one in found if one["task"] == "forks"]) == 3
-        root = next(one for one in found if one["kind"] == "flow")
-        lines = views.logs(engine.store, root, limit=1_000_000)
-        assert [line["n"] for line in lines] == list(range(1, len(lines) + 1))
-        assert {line["message"] for line in lines} <= {"line"}, "a child's lines are not the parent's"
-
-
-def test_flows_in_a_forked_child_are_recorded_after_the_parent_ran_some(run: Callable[..., Script]) -> None:
-    status, _, err = run(
-        """
-        import asyncio, multiprocessing
-        tried = []
-        @task(retries=1, retry_delay_seconds=0.01)
-        def flaky():
-            tried.append(1)
-            if len(tried) == 1: raise ValueError
-        @task
-        async def later(): return 1
-        @flow
-        def pipeline(n):
-            flaky.submit().result()
-            return n + later.submit().result()
-        def work(n):
-            tried.clear()
-            return pipeline(n)
-        pipeline(0)
-        with multiprocessing.get_context("fork").Pool(2) as pool:
-            assert pool.map(work, range(4)) == [1, 2, 3, 4]
-        pipeline(5)
-        """
-    ).end()
-    assert status == 0, err
-    with opened() as engine:
-        found = views.recent_runs(engine.store, 1_000)
-        assert [one["state"] for one in found] == ["completed"] * 6
-        assert engine.sweep() == []
-
-
-# ── the watcher ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _counter(engine: Engine) -> int | None:
-    rows = engine.store.select("leases_held")
-    return rows[0][3] if rows else None
-
-
-def _watchers(pid: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"stellwerk.cli.watch_process" in words and str(pid).encode() in words:
-            found.append(int(path.parent.name))
-    return found
-
-
-def test_lease_is_kept_while_a_c_call_holds_the_interpreter(run: Callable[..., Script], tmp_path: Path) -> None:
-    script = run(
-        """
-        import ctypes
-        @flow
-        def pipeline():
-            print("READY")
-            while not os.path.exists("go"): time.sleep(0.01)
-            print("HOLDS")
-            ctypes.PyDLL(None).sleep(600)  # PyDLL does not release the interpreter's lock
-        pipeline()
-        """,
-        STELLWERK_LEASE_SECONDS="0.6",
-    )
-    script.wait_for("READY")
-    with opened() as engine:
-        wait_until(lambda: (_counter(engine) or 0) >= 2, "the watcher renews")
-        (tmp_path / "go").touch()
-        script.wait_for("HOLDS")
-        first = _counter(engine) or 0
-        wait_until(lambda: (_counter(engine) or 0) >= first + 7, "it goes on for two leases")
-    [watcher] = _watchers(script.process.pid)
-    script.process.kill()
-    script.end()
-    wait_until(lambda: not is_alive(watcher), "the watcher ends after its process")
-
-
-def test_lease_is_not_renewed_while_the_process_is_stopped(run: Callable[..., Script]) -> None:
-    script = run(
-        """
-        @flow
-        def pipeline():
-            print("READY")
-            sys.stdin.read()
-            time.sleep(600)
-        pipeline()
-        """,
-        STELLWERK_LEASE_SECONDS="0.6",
-    )
-    script.wait_for("READY")
-    with opened() as engine:
-        wait_until(lambda: (_counter(engine) or 0) >= 2, "the watcher renews")
-        script.process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: _process_state(script.process.pid) == "T", "it is stopped")
-        time.sleep(0.3)  # what the watcher had begun before
-        before = _counter(engine)
-        time.sleep(1.3)  # two leases, in which nothing may happen
-        assert _counter(engine) == before
-        assert engine.sweep() == [], "a stopped process is not gone"
-        script.process.send_signal(signal.SIGCONT)
-        wait_until(lambda: (_counter(engine) or 0) > (before or 0), "it is renewed again")
-    script.process.kill()
-    script.end()
-
-
-def _process_state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-
-
-def test_watcher_ends_when_its_process_holds_no_lease_any_more(run: Callable[..., Script]) -> None:
-    script = run(
-        """
-        @flow
-        def pipeline():
-            print("READY")
-            time.sleep(1)
-        pipeline()
-        print("OVER")
-        time.sleep(600)
-        """,
-        STELLWERK_LEASE_SECONDS="0.6",
-    )
-    script.wait_for("READY")
-    wait_until(lambda: bool(_watchers(script.process.pid)), "the watcher starts")
-    script.wait_for("OVER")
-    wait_until(lambda: not _watchers(script.process.pid), "the watcher ends")
-
-
-def test_short_flow_starts_no_watcher(run: Callable[..., Script]) -> None:
-    script = run(
-        """
-        @flow
-        def pipeline(): pass
-        pipeline()
-        print("OVER")
-        time.sleep(600)
-        """
-    )
-    script.wait_for("OVER")
-    assert _watchers(script.process.pid) == []
-
-
-def test_watcher_survives_ctrl_c_in_the_terminal(run: Callable[..., Script]) -> None:
-    script = run(
-        """
-        @flow
-        def pipeline():
-            try:
-                print("READY")
-                time.sleep(600)
-            except KeyboardInterrupt:  # the user's flow goes on
-                print("AGAIN")
-                time.sleep(600)
-        pipeline()
-        """,
-        STELLWERK_LEASE_SECONDS="0.6",
-    )
-    script.wait_for("READY")
-    wait_until(lambda: bool(_watchers(script.process.pid)), "the watcher starts")
-    [watcher] = _watchers(script.process.pid)
-    assert os.getsid(watcher) != os.getsid(script.process.pid), "it is not in the terminal's foreground group"
 
 
 def test_script_in_a_folder_with_an_odd_name(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from wire import NOW, Root, accept, check_all, completed, new_id, rows, runs_of
 
 from stellwerk.errors import ConfigError, UnavailableError
 from stellwerk.model.messages import Began, Logged
+from stellwerk.store import lock as lock_module
+from stellwerk.store import sqlite
 from stellwerk.store.lock import WriteLock
 from stellwerk.store.port import SCHEMA_VERSION
 from stellwerk.store.sqlite import SqliteStore
@@ -241,6 +243,79 @@ def wait_until_locked(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         time.sleep(0.01)  # nothing tells when another process begins to wait
     raise AssertionError("nobody came")
+
+
+STOP = """
+import os, signal, sys
+from pathlib import Path
+from stellwerk.store.lock import WriteLock
+lock = WriteLock(Path(sys.argv[1]))
+lock.acquire()
+os.write(1, b"held\\n")
+os.kill(os.getpid(), signal.SIGSTOP)
+lock.release()
+"""
+
+
+def test_a_stopped_writer_is_named_after_a_while(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits gives up in bounded time, says whom it waited for, and gets the seat once that one goes on."""
+    monkeypatch.setattr(lock_module, "WAIT_SECONDS", 0.2)
+    store, root = SqliteStore(path), Root()
+    holder = subprocess.Popen([sys.executable, "-c", STOP, str(path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        os.waitpid(holder.pid, os.WUNTRACED)
+        batch = root.batch(*root.begin())
+        told = rf"by process {holder.pid} \(python.*\) for more than 0.2 s"
+        with pytest.raises(UnavailableError, match=told) as caught:
+            accept(store, batch)
+        assert caught.value.facts == {"is_passing": True, "pid": holder.pid}
+        assert str(holder.pid) in caught.value.hint
+    finally:
+        holder.send_signal(signal.SIGCONT)
+    assert holder.wait(30) == 0
+    accept(store, batch)
+    store.close()
+    holder.stdout.close()
+
+
+def test_one_that_is_stopped_while_it_queues_holds_nobody_up_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, other = WriteLock(path), WriteLock(path)
+    lock.acquire()
+    queued = subprocess.Popen([sys.executable, "-c", TURN, str(path), "1", os.devnull, "w"])
+    turnstile = os.open(f"{path}.queue", os.O_RDWR)
+    wait_until_locked(turnstile)
+    queued.send_signal(signal.SIGSTOP)
+    os.waitpid(queued.pid, os.WUNTRACED)
+    lock.release()
+    monkeypatch.setattr(lock_module, "WAIT_SECONDS", 0.2)
+    try:
+        with pytest.raises(UnavailableError, match=f"by process {queued.pid} "):
+            other.acquire()
+    finally:
+        queued.send_signal(signal.SIGCONT)
+    assert queued.wait(30) == 0
+    other.acquire()
+    for each in (lock, other):
+        each.close()
+    os.close(turnstile)
+
+
+def test_another_program_that_locks_the_file_is_a_passing_trouble(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
+    store, root = SqliteStore(path), Root()
+    batch = root.batch(*root.begin())
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(UnavailableError, match="locked by another program") as caught:
+        accept(store, batch)
+    assert caught.value.facts["is_passing"]
+    connection.close()
+    accept(store, batch)
+    store.close()
 
 
 HOLD = """

@@ -297,7 +297,8 @@ def _object(record: RunRecord, tried: Sequence[Row]) -> dict[str, Any]:
         "index": record.item_index,
         "state": record.state,
         "label": record.label,
-        "cause": _cause(record.cause, record.evidence),
+        "cause": record.cause,
+        "evidence": record.evidence,
         "error": _json(record.error),
         "parent_id": to_text(record.parent_id) if record.parent_id is not None else None,
         "root_id": to_text(record.root_id),
@@ -318,7 +319,8 @@ def _attempt(row: Row) -> dict[str, Any]:
         "number": number,
         "state": state,
         "label": label,
-        "cause": _cause(cause, evidence),
+        "cause": cause,
+        "evidence": evidence,
         "error": _json(error),
         "started_at": _time(started_at),
         "ended_at": _time(ended_at),
@@ -333,10 +335,6 @@ def _folded_attempt(record: RunRecord) -> list[dict[str, Any]]:
     told = (record.label, record.cause, record.evidence, record.error) if is_over else (None, None, None, None)
     row = (record.id, record.attempts, state, *told, record.started_at, record.ended_at)
     return [_attempt(row)]
-
-
-def _cause(kind: str | None, evidence: str | None) -> dict[str, str] | None:
-    return {"kind": kind, "evidence": evidence or ""} if kind else None
 
 
 def _json(text: str | None) -> Any:

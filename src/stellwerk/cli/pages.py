@@ -110,11 +110,10 @@ def _facts(run: dict[str, Any], now: datetime) -> Iterable[tuple[str, str]]:
     yield "flow", run["flow"] or "none: the task was called outside any flow"
     if run["label"] in LABELS:
         yield "why", LABELS[run["label"]]
-    cause = run["cause"]
-    if cause and cause["kind"] != "user_error":
-        said = CAUSES.get(cause["kind"], "")
-        evidence = f" ({cause['evidence']})" if cause["evidence"] else ""
-        yield "cause", f"{cause['kind']}: {said}{evidence}"
+    if run["cause"] and run["cause"] != "user_error":
+        said = CAUSES.get(run["cause"], "")
+        evidence = f" ({run['evidence']})" if run["evidence"] else ""
+        yield "cause", f"{run['cause']}: {said}{evidence}"
     if run["started_at"]:
         yield "started", f"{clock(run['started_at'], now)} · {ago(run['started_at'], now)}"
     else:
@@ -222,7 +221,7 @@ def _outcome(task: dict[str, Any]) -> Text:
         first = str(error["message"]).split("\n", 1)[0]
         return plain(f"{error['type']}: {first}" if first else error["type"], "red", cut=True)
     if task["cause"]:
-        return plain(": ".join(filter(None, (task["cause"]["kind"], task["cause"]["evidence"]))), "dim", cut=True)
+        return plain(": ".join(filter(None, (task["cause"], task["evidence"]))), "dim", cut=True)
     if task["label"]:
         return plain(task["label"], "dim", cut=True)
     return plain((task["result"] or {}).get("preview") or "", "dim", cut=True)

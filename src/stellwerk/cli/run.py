@@ -184,5 +184,4 @@ def _reasons(run: dict[str, Any]) -> list[str]:
     if run["state"] == "skipped" and run["error"]:
         return [run["error"]["message"]]
     said = LABELS.get(run["label"], run["label"] or "")
-    evidence = run["cause"]["evidence"] if run["cause"] else ""
-    return [": ".join(filter(None, (said, evidence)))] if said or evidence else []
+    return [": ".join(filter(None, (said, run["evidence"])))] if said or run["evidence"] else []

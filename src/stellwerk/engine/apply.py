@@ -1,8 +1,8 @@
 """The hallway: every change of state becomes rows here, and nowhere else.
 
-Theory of operation: a group of batches shares one transaction. Each batch is folded first (pure: an illegal event
-refuses the batch whole before anything of it is written), then its fence and number are compared inside the write,
-then its rows are written. An acknowledgement is given only after the commit.
+Theory of operation: a group of batches shares one transaction. For each batch its lease is locked before any run is
+read, then the batch is folded (pure: an illegal event refuses the batch whole before anything of it is written), then
+its fence and number are compared inside the write, then its rows are written. An acknowledgement is given only after the commit.
 """
 
 from __future__ import annotations
@@ -44,8 +44,13 @@ def apply_one(transaction: Transaction, batch: Batch) -> Ack:
     Raises:
         Conflict: the database refused a row (a run that is there already); the transaction cannot go on.
     """
+
+    def load(ids: Sequence[bytes]) -> dict[bytes, Known]:
+        transaction.lock(batch.root_id)
+        return transaction.load(ids)
+
     try:
-        fold = Fold(batch, transaction.load)
+        fold = Fold(batch, load)
     except RefusedError as refused:
         seen = transaction.seen(batch)
         if seen == "applied":
@@ -70,6 +75,7 @@ def apply_one(transaction: Transaction, batch: Batch) -> Ack:
             plan.file or None,
             plan.entry or None,
             plan.arguments,
+            plan.arguments_hash or None,
             plan.code,
         )
     transaction.put(changes)

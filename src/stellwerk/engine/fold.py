@@ -136,9 +136,11 @@ class Fold:
         if record.ended_at is not None:  # resumed: it counts again when it ends again
             self._count(record, record.ended_at, -1)
             record.ended_at = None
-        self._tell(record, message.at, message.then, after.run, message.label or None)
+        # The message's label is the attempt's; a run that goes on says what it waits for.
+        label = "AwaitingRetry" if message.then == "retried" else message.label or None
+        self._tell(record, message.at, message.then, after.run, label)
         record.state = after.run
-        record.label = message.label or None
+        record.label = label
         record.cause = message.cause.kind if message.cause else None
         record.evidence = (message.cause.evidence or None) if message.cause else None
         record.error = _encode(message.error).decode() if message.error else None
@@ -192,7 +194,7 @@ class Fold:
                 record.id,
                 record.attempts,
                 state,
-                record.label if message else None,
+                (message.label or None) if message else None,
                 record.cause if message else None,
                 record.evidence if message else None,
                 record.error if message else None,

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -21,7 +22,6 @@ from stellwerk.execute.owner import Owner
 from stellwerk.execute.scope import Frame, Scope
 from stellwerk.execute.signals import Terminated
 from stellwerk.execute.tasks import Call
-from stellwerk.model.messages import Message
 from stellwerk.sdk.context import current
 from stellwerk.sdk.futures import Future
 
@@ -67,7 +67,7 @@ async def _call_async(frame: Frame, body: Callable[[], Awaitable[Any]], timeout_
             if timeout_seconds is not None and limit.expired():
                 return Outcome(problem=timed_out(frame, timeout_seconds))
             return Outcome(problem=without_engine(problem))
-    except asyncio.CancelledError as problem:
+    except CancelledError as problem:
         return Outcome(problem=stop_of(frame.scope.signalled) or problem)
     except BaseException as problem:
         return Outcome(problem=without_engine(problem))
@@ -75,8 +75,8 @@ async def _call_async(frame: Frame, body: Callable[[], Awaitable[Any]], timeout_
         current.reset(token)
 
 
-async def committed(owner: Owner, message: Message) -> None:
-    """Report a message and wait for its commit without blocking the loop.
+async def committed(owner: Owner) -> None:
+    """Wait for the commit of all that was reported so far, without blocking the loop.
 
     Raises:
         UnavailableError: it could not be written.
@@ -90,9 +90,10 @@ async def committed(owner: Owner, message: Message) -> None:
             done.set_result(None)
 
     def tell() -> None:
-        loop.call_soon_threadsafe(wake)
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(wake)
 
-    owner.post(message, tell)
+    owner.put(None, tell)
     await done
     owner.check()
 
@@ -142,35 +143,59 @@ def stop_of(number: int) -> BaseException | None:
     return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
 
 
+def upwards(scope: Scope, problem: BaseException) -> BaseException:
+    """Give what an inner run raises: a signal stays the loop's cancellation until it reaches the root run.
+
+    Raised in any other asyncio task, a KeyboardInterrupt would break out of the loop past all that still has to end.
+    """
+    return CancelledError() if scope.signalled and isinstance(problem, (KeyboardInterrupt, Terminated)) else problem
+
+
 @contextlib.contextmanager
 def signals_of(scope: Scope) -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into the cancellation of the running asyncio task of a root run.
+    """Turn Ctrl-C, SIGTERM and SIGHUP into the cancellation of the asyncio tasks of all root runs on the loop.
 
     In the main thread only, and only where the user has no handler; asyncio's own for Ctrl-C does not count as one.
     """
     task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
     if task is None or threading.current_thread() is not threading.main_thread():
         yield
         return
+    _rooted.append((scope, task))
+    if len(_rooted) == 1:
+        _take_signals(asyncio.get_running_loop())
+    try:
+        yield
+    finally:
+        _rooted.remove((scope, task))
+        if not _rooted:
+            _give_signals_back(asyncio.get_running_loop())
 
-    def note(number: int) -> None:
-        scope.signalled = number
-        task.cancel()
 
-    replaced = {}
+_rooted: list[tuple[Scope, asyncio.Task[Any]]] = []
+_replaced: dict[int, Any] = {}
+
+
+def _take_signals(loop: asyncio.AbstractEventLoop) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         old = signal.getsignal(number)
         is_asyncio = getattr(getattr(old, "func", None), "__name__", "") == "_on_sigint"
         if is_asyncio or old in (signal.SIG_DFL, signal.default_int_handler):
-            loop.add_signal_handler(number, note, number)
-            replaced[number] = old
-    try:
-        yield
-    finally:
-        for number, old in replaced.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, old)
+            loop.add_signal_handler(number, _note_signal, number)
+            _replaced[number] = old
+
+
+def _note_signal(number: int) -> None:
+    for scope, task in _rooted:
+        scope.signalled = number
+        task.cancel()
+
+
+def _give_signals_back(loop: asyncio.AbstractEventLoop) -> None:
+    for number, old in _replaced.items():
+        loop.remove_signal_handler(number)
+        signal.signal(number, old)
+    _replaced.clear()
 
 
 async def wait_for_future(future: Future[Any]) -> None:
@@ -185,7 +210,8 @@ async def wait_for_future(future: Future[Any]) -> None:
             done.set_result(None)
 
     def tell(_: Future[Any]) -> None:
-        loop.call_soon_threadsafe(wake)
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(wake)
 
     future.add_done_callback(tell)
     await done
@@ -193,24 +219,21 @@ async def wait_for_future(future: Future[Any]) -> None:
 
 async def run_here(call: Call) -> Any:
     """Run an async task that was called directly; raise what it raised."""
-    value = tasks.remembered(call)
-    if not tasks.is_missing(value):
-        return value
+    known = tasks.remembered(call)
+    if known is not None:
+        return known[0]
     await _admit(call)
-    owner = call.scope.owner
     try:
         while True:
             outcome = await _attempt(call)
             ending = tasks.end(call, outcome)
             if ending.is_void:
                 raise Abandoned("This run was ended by somebody else.") from outcome.problem
-            if call.scope.is_relaxed or outcome.is_forced:
-                owner.post(ending.message)
-            else:
-                await committed(owner, ending.message)
+            if not call.scope.is_relaxed and not outcome.is_forced:
+                await committed(call.scope.owner)
             if ending.delay_seconds is None:
                 if outcome.problem is not None:
-                    raise outcome.problem
+                    raise upwards(call.scope, outcome.problem)
                 return outcome.value
             await asyncio.sleep(ending.delay_seconds)
     except BaseException as problem:
@@ -226,15 +249,13 @@ async def _admit(call: Call) -> None:
     tasks.submit_message(call)
     closed = tasks.close_undecided(call)
     if closed is not None:
-        await committed(call.scope.owner, closed.message)
+        await committed(call.scope.owner)
         raise closed.error
 
 
 async def _begin(call: Call) -> None:
-    waiting: list[Message] = []
-    tasks.begin(call, waiting.append)
-    if waiting:
-        await committed(call.scope.owner, waiting[0])
+    if tasks.begin(call):
+        await committed(call.scope.owner)
 
 
 async def _attempt(call: Call) -> Outcome:
@@ -305,19 +326,18 @@ async def iterate(call: Call) -> AsyncIterator[Any]:
         try:
             yield outcome.value
         except GeneratorExit:
-            outcome = await let_go(call, await call_async(call, generator.aclose, None))
-            message = tasks.close_iteration(call, outcome)
-            if message is not None:
-                call.scope.owner.post(message)
+            outcome = await call_async(call, generator.aclose, None)
+            if outcome.problem is None:
+                outcome.leave_early()
+            tasks.close_iteration(call, await let_go(call, outcome))
             raise
     if isinstance(outcome.problem, StopAsyncIteration):
         outcome = await call_async(call, joining(call, nothing), None)
     outcome = await let_go(call, outcome)
-    message = tasks.close_iteration(call, outcome)
-    if message is not None:
-        await committed(call.scope.owner, message)
+    tasks.close_iteration(call, outcome)
+    await committed(call.scope.owner)
     if outcome.problem is not None:
-        raise outcome.problem
+        raise upwards(call.scope, outcome.problem)
 
 
 async def nothing() -> None:

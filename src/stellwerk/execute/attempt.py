@@ -37,6 +37,11 @@ class Outcome:
         self.value, self.problem = None, problem
         self.event, self.then, self.label, self.cause = classify(problem)
 
+    def leave_early(self) -> None:
+        """Turn this into the end of a generator whose caller asked for no more: its function did not return."""
+        self.event, self.then = "stopped", "cancelled"
+        self.cause = Cause("cancelled", "its caller asked for no more items")
+
     @property
     def is_stop(self) -> bool:
         """Say whether the whole process was asked to stop."""
@@ -85,16 +90,18 @@ def call_here(frame: Frame, body: Callable[[], Any], timeout_seconds: float | No
     if timeout_seconds is not None:
         return _call_limited(frame, body, timeout_seconds)
     token = current.set(frame)
-    frame.thread = threading.get_ident()
+    me = frame.enter_body()
     frame.loop = None  # async tasks of a sync body run on our own loop: the flow's may be the one that is blocked here
     try:
-        with exposed:
-            value = body()
+        try:
+            with exposed:
+                value = body()
+        finally:
+            frame.leave_body(me)
         outcome = Outcome(value)
     except BaseException as problem:
         outcome = Outcome(problem=without_engine(problem))
     finally:
-        frame.thread = 0
         current.reset(token)
     if os.getpid() != frame.scope.owner.pid:
         leave_child(outcome.problem)
@@ -138,12 +145,14 @@ def _call_limited(frame: Frame, body: Callable[[], Any], timeout_seconds: float)
         with exposed:
             is_done = done.acquire(timeout=timeout_seconds)
     except BaseException as problem:
-        stop_thread(thread.ident or 0)
+        with frame.lock:
+            frame.stop_body()
         return Outcome(problem=problem)
     if is_done and outcomes:
         return outcomes[0]
     # The thread is abandoned: it may be in C code that cannot be stopped, so nobody waits for it.
-    stop_thread(thread.ident or 0)
+    with frame.lock:
+        frame.stop_body()
     return Outcome(problem=timed_out(frame, timeout_seconds))
 
 
@@ -177,28 +186,14 @@ def stop_below(frame: Frame, outcome: Outcome) -> None:
         then, label, cause = "cancelled", "", Cause("cancelled", f"its calling run {frame.name} timed out")
     else:
         then, label, cause = outcome.then, outcome.label, outcome.cause or Cause("cancelled")
-    below = frame.scope.below(frame)
-    threads = {each.thread for each in below if each.thread} - {threading.get_ident()}
-    for message in frame.scope.stop(below, then, label, cause, problem):
-        frame.scope.owner.post(message)
-    for thread in threads:
-        stop_thread(thread)
+    frame.scope.stop(frame.scope.below(frame), then, label, cause, problem)
 
 
 def close_opened(frame: Frame) -> None:
     """End generators that a run called and did not use up."""
     opened, frame.opened = frame.opened, None
     cause = Cause("cancelled", f"its calling run {frame.name} ended before all items were asked for")
-    for message in frame.scope.stop(list(opened or ()), "cancelled", "", cause, RunCancelled(cause.evidence)):
-        frame.scope.owner.post(message)
-
-
-def stop_thread(ident: int) -> None:
-    """Ask Python code in a thread to stop, by raising `Abandoned` in it; code in C is not reached."""
-    if ident:
-        import ctypes  # 10 ms, and rarely needed
-
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Abandoned))
+    frame.scope.stop(list(opened or ()), "cancelled", "", cause, RunCancelled(cause.evidence))
 
 
 def without_engine(problem: BaseException) -> BaseException:

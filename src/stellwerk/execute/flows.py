@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shlex
 import sys
 import time
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
-from stellwerk.errors import Abandoned, RunCrashed, StellwerkError
-from stellwerk.execute import logs, watcher
+from xxhash import xxh3_128_digest
+
+from stellwerk.errors import Abandoned, StaleFence, StellwerkError
+from stellwerk.execute import logs, progress, watcher
 from stellwerk.execute.attempt import Outcome, call_here, let_go
 from stellwerk.execute.identities import draw, new_id, new_name
 from stellwerk.execute.owner import Owner, now
@@ -23,8 +29,10 @@ from stellwerk.execute.signals import Handlers, Terminated, die_of, exposed, shi
 from stellwerk.execute.threads import Pool
 from stellwerk.execute.upstream import fill_value, find
 from stellwerk.model import policy
-from stellwerk.model.messages import Began, Ended, Message, Opening, Submitted
+from stellwerk.model.identity import to_text
+from stellwerk.model.messages import Began, Ended, Opening, Submitted
 from stellwerk.model.states import Cause
+from stellwerk.sdk import fingerprint
 from stellwerk.sdk.definition import Definition
 from stellwerk.sdk.flow import Flow
 from stellwerk.sdk.futures import is_future
@@ -69,6 +77,7 @@ class FlowCall:
             self.frame.pool = Pool(size, f"stellwerk-{name}")
         if flow.options.retries:
             self.frame.memo = {}
+        self.memo_key = self._key(parent)
 
     def _root(self) -> Root:
         assert self.root is not None
@@ -89,18 +98,28 @@ class FlowCall:
             tags=frame.tags,
             parameters=jsonable(self.arguments) if self.arguments else b"",
         )
-        self.scope.open(frame)
-        self.scope.owner.post(frame_message)
+        with frame.lock:
+            self.scope.open(frame)
+            self.scope.owner.put(frame_message)
+        if self.root is not None and self.scope.config.recording:
+            self.root.watch()
 
-    def begin(self) -> Message:
-        """Make the message of an attempt's beginning."""
+    def begin(self) -> None:
+        """Report that an attempt begins.
+
+        Raises:
+            Abandoned: something else has ended the run.
+        """
         frame = self.frame
-        frame.attempt += 1
-        frame.attempt_running = True
-        frame.calls.clear()
-        frame.names.clear()
-        frame.failed.clear()
-        return Began(frame.run_id_bytes, now(), frame.attempt)
+        with frame.lock:
+            if frame.closed:
+                raise Abandoned("This run was ended by somebody else.")
+            frame.attempt += 1
+            frame.attempt_running = True
+            frame.calls.clear()
+            frame.names.clear()
+            frame.failed.clear()
+            self.scope.owner.put(Began(frame.run_id_bytes, now(), frame.attempt))
 
     def body(self) -> Callable[[], Any]:
         """Return the call of the user's function, followed by the wait for all it submitted."""
@@ -110,68 +129,67 @@ class FlowCall:
         """Call the flow's function: a coroutine or a generator where it gives one."""
         return self.flow.parameters.call(self.flow.fn, self.arguments)
 
-    def end(self, outcome: Outcome, may_retry: bool = True) -> tuple[Message | None, float | None]:
-        """Decide what follows an attempt.
+    def end(self, outcome: Outcome, may_retry: bool = True) -> float | None:
+        """Decide what follows an attempt and report it.
 
-        Returns: the message (None when the run was ended by somebody else) and the seconds until the next attempt.
+        Returns: the seconds until the next attempt; None when there is none.
         """
         frame, scope, options = self.frame, self.scope, self.flow.options
         result = error = None
-        if outcome.problem is None:
+        if outcome.then == "completed":
             try:
                 result = scope.record(frame, outcome.value, options.persist_result)
             except Exception as problem:
                 outcome.fail(problem)
         if outcome.problem is not None:
             error = describe(outcome.problem)
-        was_running, frame.attempt_running = frame.attempt_running, False
-        at = now()
-        may_retry = may_retry and was_running and outcome.then == "failed" and outcome.label != "Exited"
-        delay = self._delay() if may_retry and frame.attempt <= options.retries else None
-        if delay is not None:
-            until = at + int(delay * 1_000_000)
-            message = Ended(
-                frame.run_id_bytes,
-                at,
-                "retried",
-                frame.attempt,
-                "raised",
-                "AwaitingRetry",
-                outcome.cause,
-                error,
-                None,
-                until,
-            )
-            return (None if frame.closed else message), delay
-        if self.root is not None:
-            self._end_the_rest()
-        if not scope.close(frame):
-            return None, None
-        if not was_running:
-            return Ended(frame.run_id_bytes, at, outcome.then, label=outcome.label, cause=outcome.cause), None
-        return (
-            Ended(
-                frame.run_id_bytes,
-                at,
-                outcome.then,
-                frame.attempt,
-                outcome.event,
-                outcome.label,
-                outcome.cause,
-                error,
-                result,
-            ),
-            None,
-        )
+        may_retry = may_retry and frame.attempt_running and frame.attempt <= options.retries
+        may_retry = may_retry and outcome.then == "failed" and outcome.label != "Exited"
+        delay = self._delay() if may_retry else None
+        run_id, at, number, cause = frame.run_id_bytes, now(), frame.attempt, outcome.cause
+        with frame.lock:
+            if frame.closed:
+                return None
+            was_running, frame.attempt_running = frame.attempt_running, False
+            if delay is not None:
+                until = at + int(delay * 1_000_000)
+                ended = Ended(run_id, at, "retried", number, "raised", outcome.label, cause, error, None, until)
+            elif was_running:
+                ended = Ended(run_id, at, outcome.then, number, outcome.event, outcome.label, cause, error, result)
+            else:
+                ended = Ended(run_id, at, outcome.then, label=outcome.label, cause=cause)
+            if delay is None:
+                scope.close(frame)
+            scope.owner.put(ended)
+        if self.root is not None and outcome.label == "Exited" and cause is not None:
+            self.root.last_words = _exited(frame, cause)
+        if outcome.then == "completed" and self.memo_key is not None:
+            self._remember(outcome.value)
+        return delay
 
-    def _end_the_rest(self) -> None:
-        # Nothing is left here unless the engine itself was hit: memory or the stack was used up in the midst of it.
-        left = self.scope.below(self.frame)
-        cause = Cause("agent_bug", "how it ended could not be recorded")
-        for message in self.scope.stop(left, "crashed", "", cause, RunCrashed(cause.evidence)):
-            self.scope.owner.post(message)
+    def remembered(self) -> tuple[Any, bytes] | None:
+        """Return the value and the run of an equal child flow in an earlier attempt of the calling flow, if any."""
+        parent = self.frame.parent
+        if self.memo_key is None or not isinstance(parent, Frame) or parent.memo is None:
+            return None
+        return parent.memo.get(self.memo_key)
+
+    def _remember(self, value: Any) -> None:
+        parent = self.frame.parent
+        if self.memo_key is not None and isinstance(parent, Frame) and parent.memo is not None:
+            parent.memo[self.memo_key] = (value, self.frame.run_id_bytes)
+
+    def _key(self, parent: Frame | None) -> tuple[bytes, int] | None:
+        inputs = fingerprint.call_inputs(self.arguments) if parent is not None and parent.memo is not None else None
+        if parent is None or inputs is None:
+            return None
+        code = self.scope.code(self.flow, self.flow.options.version)
+        key = xxh3_128_digest(b"flow " + self.flow.name.encode() + code + inputs)
+        return key, parent.count_key(key)
 
     def _delay(self) -> float | None:
+        if not self.scope.config.recording:
+            return 0.0  # a unit test is not to wait
         try:
             return policy.retry_delay(self.flow.options.retry_delay_seconds, self.frame.attempt, None, draw())
         except Exception as problem:  # of the user's callable
@@ -197,17 +215,26 @@ class Root:
         self.run_id = new_id()
         durability = durability or config.durability
         transport = runtime.transport(durability)
-        opening = Opening(this_process(), plan_of(definition, arguments), config.lease_seconds)
+        opening = Opening(this_process(), plan_of(definition, arguments, transport), config.lease_seconds)
         self.owner = Owner(transport, self.run_id, opening)
         self.scope = Scope(self.owner, config, durability, logs.warn)
         self.is_over = False
+        self.last_words = ""
         self._progress: Progress | None = None
         logs.install(config.log_level)
-        timer.after(config.lease_seconds / 3, self._watch)
+        close_given_up()
 
-    def _watch(self) -> None:
-        if not self.is_over and self.owner.pid == os.getpid():
-            watcher.start(self.scope.config)
+    def watch(self) -> None:
+        """See, every third of a lease for as long as the run lasts, that a watcher renews the lease."""
+        root = weakref.ref(self)
+
+        def look() -> None:
+            living = root()
+            if living is not None and not living.is_over and living.owner.pid == os.getpid():
+                watcher.start(living.scope.config)
+                timer.after(living.scope.config.lease_seconds / 3, look)
+
+        timer.after(self.scope.config.lease_seconds / 3, look)
 
     def show(self, title: str) -> None:
         """Show progress on a terminal, if wanted."""
@@ -228,6 +255,34 @@ class Root:
         except (StellwerkError, Abandoned):
             if known is None:
                 raise
+        finally:
+            if self.owner.problem is not None and not isinstance(self.owner.problem, StaleFence):
+                _given_up.append(self.owner)
+                close_given_up()
+        if self.last_words and self.owner.problem is None and progress.leaves_summary:
+            with contextlib.suppress(AttributeError, OSError, ValueError):  # there is no stderr (any more)
+                progress.write(self.last_words)
+
+
+def _exited(frame: Frame, cause: Cause) -> str:
+    """Say that a run failed where Python itself says nothing: it exits by the number alone, which may be 0."""
+    name = shlex.quote(frame.name) if frame.name.isprintable() else to_text(frame.run_id_bytes)
+    return f"Run {frame.name!r} failed: its code called {cause.evidence}. `stellwerk runs show {name}` tells more."
+
+
+_given_up: list[Owner] = []
+os.register_at_fork(after_in_child=_given_up.clear)
+
+
+def close_given_up() -> None:
+    """Tell the record of runs that could not be recorded to their end: they crashed. Tried again until it is done."""
+    for owner in list(_given_up):
+        with contextlib.suppress(StellwerkError):
+            owner.give_up()
+            _given_up.remove(owner)
+
+
+atexit.register(close_given_up)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -252,11 +307,15 @@ def run_sync(call: FlowCall) -> Any:
 
 
 def _attempts(call: FlowCall) -> Any:
+    known = call.remembered()
+    if known is not None:
+        return known[0]
     owner = call.scope.owner
     call.submit()
     try:
         while True:
-            owner.commit(call.begin())
+            call.begin()
+            owner.flush()
             outcome = call_here(call.frame, call.body(), call.flow.options.timeout_seconds)
             outcome = let_go(call.frame, outcome)
             delay = _end(call, outcome)
@@ -275,11 +334,10 @@ def _attempts(call: FlowCall) -> Any:
 
 
 def _end(call: FlowCall, outcome: Outcome) -> float | None:
-    if isinstance(outcome.problem, Abandoned):
+    if isinstance(outcome.problem, Abandoned) and (call.frame.closed or call.scope.owner.problem is not None):
         raise outcome.problem
-    message, delay = call.end(outcome)
-    if message is not None:
-        call.scope.owner.commit(message)
+    delay = call.end(outcome)
+    call.scope.owner.flush()
     return delay
 
 
@@ -297,23 +355,33 @@ async def run_async(call: FlowCall) -> Any:
         call.root.show(f"{frame.name} · {call.flow.name}")
     try:
         with contextlib.nullcontext() if call.root is None else asynchronous.signals_of(call.scope):
+            known = call.remembered()
+            if known is not None:
+                return known[0]
             asynchronous.use_running_loop(frame)
             call.submit()
             while True:
-                await asynchronous.committed(owner, call.begin())
+                call.begin()
+                await asynchronous.committed(owner)
                 body = asynchronous.joining(frame, call.enter)
                 outcome = await asynchronous.call_async(frame, body, call.flow.options.timeout_seconds)
                 outcome = await asynchronous.let_go(frame, outcome)
-                delay = _end(call, outcome)
+                if outcome.is_forced:
+                    delay = _end(call, outcome)
+                else:
+                    delay = call.end(outcome)
+                    await asynchronous.committed(owner)
                 if delay is None:
                     if outcome.problem is not None:
-                        raise outcome.problem
+                        raise asynchronous.upwards(call.scope, outcome.problem)
                     return outcome.value
                 await asynchronous.sleep(delay)
     except BaseException as problem:
         stop = asynchronous.stop_of(call.scope.signalled) or problem
         _break_off(call, stop)
-        if isinstance(stop, Terminated) and call.root is not None:
+        if call.root is None:
+            raise
+        if isinstance(stop, Terminated):
             _close_root(call)
             die_of(stop.number)
         raise stop from stop.__cause__
@@ -325,10 +393,8 @@ async def run_async(call: FlowCall) -> Any:
 def _break_off(call: FlowCall, problem: BaseException) -> None:
     # What stopped the engine between attempts, not in user code, ends the run all the same.
     if not call.frame.closed and call.scope.owner.problem is None:
-        outcome = let_go(call.frame, Outcome(problem=problem))
-        message, _ = call.end(outcome, may_retry=False)
-        if message is not None:
-            call.scope.owner.commit(message)
+        call.end(let_go(call.frame, Outcome(problem=problem)), may_retry=False)
+        call.scope.owner.flush()
 
 
 async def run_child_async(
@@ -348,36 +414,41 @@ def iterate(call: FlowCall) -> Generator[Any, Any, Any]:
     """Run a generator flow: it goes on as far as its items are asked for."""
     frame = call.frame
     made: list[Generator[Any, Any, Any]] = []
-    sent: Any = None
 
-    def step() -> Any:
-        if not made:
-            made.append(call.enter())
-        return made[0].send(sent)
+    def start_body() -> Any:
+        made.append(call.enter())
+        return next(made[0])
 
     def leave() -> Any:
         made[0].close()
         return frame.join(None)
 
+    step: Callable[[], Any] = start_body
     outcome = Outcome(None)
     try:
         with shield:
             call.submit()
-            call.scope.owner.commit(call.begin())
+            call.begin()
+            call.scope.owner.flush()
         while True:
             outcome = call_here(frame, step, None)
             if outcome.problem is not None:
                 break
-            sent = yield outcome.value
+            try:
+                step = partial(made[0].send, (yield outcome.value))
+            except GeneratorExit:
+                outcome = call_here(frame, leave, None)
+                if outcome.problem is None:
+                    outcome.leave_early()
+                raise
+            except BaseException as problem:
+                step = partial(made[0].throw, problem)
         if isinstance(outcome.problem, StopIteration):
             value = outcome.problem.value
             outcome = call_here(frame, lambda: frame.join(value), None)
         if outcome.problem is not None:
             raise outcome.problem
         return outcome.value
-    except GeneratorExit:
-        outcome = call_here(frame, leave, None)
-        raise
     finally:
         with shield:
             _end_iteration(call, let_go(frame, outcome))
@@ -392,7 +463,8 @@ async def iterate_async(call: FlowCall) -> AsyncIterator[Any]:
     outcome = Outcome(None)
     try:
         call.submit()
-        await asynchronous.committed(call.scope.owner, call.begin())
+        call.begin()
+        await asynchronous.committed(call.scope.owner)
         generator: AsyncGenerator[Any, None] = call.enter()
         while True:
             outcome = await asynchronous.call_async(frame, generator.__anext__, None)
@@ -405,14 +477,15 @@ async def iterate_async(call: FlowCall) -> AsyncIterator[Any]:
             raise outcome.problem
     except GeneratorExit:
         outcome = await asynchronous.call_async(frame, asynchronous.joining(frame, generator.aclose), None)
+        if outcome.problem is None:
+            outcome.leave_early()
         raise
     finally:
         _end_iteration(call, await asynchronous.let_go(frame, outcome))
 
 
 def _end_iteration(call: FlowCall, outcome: Outcome) -> None:
-    message, _ = call.end(outcome, may_retry=False)
-    if message is not None:
-        call.scope.owner.commit(message)
+    call.end(outcome, may_retry=False)
+    call.scope.owner.flush()
     call.leave()
     _close_root(call)

@@ -28,6 +28,10 @@ _print = builtins.print
 class RunHandler(logging.Handler):
     """Record log lines with the run they were logged in; show them on stderr where nothing else would."""
 
+    def createLock(self) -> None:  # noqa: N802 - the name is logging's
+        """Have no lock: lines are put in order by the owner, and who waits there must not keep others from logging."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
         """Record one line. Slows the one who logs when lines come faster than they are stored."""
         frame = current.get()

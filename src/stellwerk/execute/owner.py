@@ -26,7 +26,9 @@ from stellwerk.client.transport import Transport
 from stellwerk.errors import Abandoned, InternalError, StaleFence, StellwerkError, UnavailableError
 from stellwerk.execute import progress
 from stellwerk.execute.signals import exposed, shield
-from stellwerk.model.messages import Ack, Batch, Logged, Message, Opening, Sourced, Submitted
+from stellwerk.model.messages import Ack, Batch, Began, Ended, Logged, Message, Opening, Sourced, Submitted
+from stellwerk.model.states import Cause
+from stellwerk.sdk.context import current
 
 LINGER_SECONDS = 0.02
 ANNOUNCE_SECONDS = 1.0
@@ -46,7 +48,7 @@ class _Ticket:
 
 
 class _Entry(NamedTuple):
-    """Hold what one call of `post` or `commit` added."""
+    """Hold what one call of `put` or `flush` added."""
 
     messages: tuple[Message, ...]
     callback: Callable[[], None] | None = None
@@ -67,6 +69,7 @@ class Owner:
         self._inbox: deque[_Entry] = deque()
         self._lines: deque[Line] = deque()
         self._later: dict[bytes, Submitted] = {}
+        self._open: dict[bytes, int] = {}  # runs submitted and not ended, with the number of the running attempt
         self._line_number = itertools.count(1)
         self._draft: list[_Entry | Submitted] = []
         self._drafted_lines: list[Line] = []
@@ -75,40 +78,61 @@ class Owner:
         self._flush_lock = threading.Lock()
         self._start_lock = threading.Lock()
         self._wake = threading.Event()
+        self._urgent = threading.Event()
         self._closed = False
         self._problem: StellwerkError | None = None
         self._thread: threading.Thread | None = None
 
-    def post(self, message: Message, callback: Callable[[], None] | None = None) -> None:
-        """Add a message that is sent soon; `callback` runs after its commit, on the thread that committed it."""
+    def put(self, message: Message | None, callback: Callable[[], None] | None = None) -> None:
+        """Add a message that is sent soon, without ever waiting; `relieve` is to follow.
+
+        Args:
+            message: None adds nothing but the callback.
+            callback: runs after the commit of this message and all before it, on the thread that committed it.
+
+        Raises:
+            StellwerkError, Abandoned: nothing can be recorded any more.
+        """
         self.check()
-        self._inbox.append(_Entry(self._announced(message), callback))
-        if callback is not None and not self._wake.is_set():
-            self._wake.set()
-        if self._thread is None:
-            self._start()
+        self._inbox.append(_Entry(() if message is None else self._announced(message), callback))
+        if self._problem is not None:
+            self._run_left_over()
+        self._call(is_urgent=callback is not None)
+
+    def relieve(self) -> None:
+        """Send what has gathered if it is too much: the one who adds is slowed, nothing is dropped."""
         if len(self._inbox) >= FULL:
             self.flush()
+
+    def post(self, message: Message, callback: Callable[[], None] | None = None) -> None:
+        """Do both `put` and `relieve`."""
+        self.put(message, callback)
+        self.relieve()
 
     def announce(self, message: Submitted) -> None:
         """Add a run that waits for a thread: it is sent with its next message, or a little later."""
         self.check()
         self._later[message.run_id] = message
+        self._call(is_urgent=False)
+
+    def _call(self, is_urgent: bool) -> None:
+        if is_urgent and not self._urgent.is_set():
+            self._urgent.set()
+        if not self._wake.is_set():
+            self._wake.set()
         if self._thread is None:
             self._start()
 
-    def commit(self, *messages: Message) -> None:
-        """Add messages and return when they are committed.
+    def flush(self) -> None:
+        """Send all that has gathered and return when it is committed.
 
         Raises:
-            UnavailableError: they could not be written.
+            UnavailableError: it could not be written.
             Abandoned: the run is no longer ours; the caller must stop.
         """
         with shield:
             ticket = _Ticket()
-            if len(messages) == 1:
-                messages = self._announced(messages[0])
-            self._inbox.append(_Entry(messages, None, ticket))
+            self._inbox.append(_Entry((), None, ticket))
             with self._flush_lock:
                 while not ticket.is_done:
                     self._send()
@@ -126,12 +150,8 @@ class Owner:
         self._lines.append((next(self._line_number), run_id, attempt, at, level, logger, message))
         if len(self._lines) >= FULL:
             self.flush()
-        elif self._thread is None:
-            self._start()
-
-    def flush(self) -> None:
-        """Send all that has gathered and wait for its commit."""
-        self.commit()
+        else:
+            self._call(is_urgent=False)
 
     def close(self) -> None:
         """Send the rest and end the background thread."""
@@ -141,7 +161,17 @@ class Owner:
             self.flush()
         finally:
             self._closed = True
+            self._urgent.set()
             self._wake.set()
+
+    def give_up(self) -> None:
+        """Ask who keeps the record to end the run as crashed, since nothing more of it can be recorded from here.
+
+        Raises:
+            UnavailableError: that could not be written either; try again later.
+        """
+        evidence = f"what happened could not be recorded: {self._problem.message if self._problem else 'unknown'}"
+        self.transport.abandon(self.root_id, self._fence, Cause("lease_lost", evidence))
 
     def check(self) -> None:
         """Raise why nothing more can be recorded, if so."""
@@ -191,6 +221,8 @@ class Owner:
     def _deliver(self, batch: Batch) -> Ack:
         patient_until = 0.0
         while True:
+            # What the transport logs belongs to no run: recording it would need the very lock that is held here.
+            token = current.set(None)
             try:
                 ack = self.transport.send(batch)
             except UnavailableError as problem:
@@ -205,6 +237,8 @@ class Owner:
                 with exposed:
                     time.sleep(RESEND_SECONDS)
                 continue
+            finally:
+                current.reset(token)
             if patient_until:
                 progress.write("The database is back; nothing was lost.")
             return ack
@@ -220,18 +254,41 @@ class Owner:
         draft, lines = self._draft, self._drafted_lines
         messages: list[Message] = []
         entries: list[_Entry] = []
+        opened = dict(self._open)
         for entry in draft:
             if isinstance(entry, Submitted):
-                messages.append(entry)
+                self._check_in(entry, messages, opened)
             else:
-                messages.extend(entry.messages)
+                for message in entry.messages:
+                    self._check_in(message, messages, opened)
                 entries.append(entry)
         if lines:
             messages.append(Logged(lines))
         if not messages and not entries and self._opening is None:
             return
         batch = Batch(self.root_id, self._fence, self._seq + 1, messages, self._opening)
-        self._under_way, self._draft, self._drafted_lines = (batch, entries), [], []
+        self._under_way, self._draft, self._drafted_lines, self._open = (batch, entries), [], [], opened
+
+    def _check_in(self, message: Message, messages: list[Message], opened: dict[bytes, int]) -> None:
+        # A thread that is stopped between two steps may leave a run untold or unended. What is said of a run that was
+        # never submitted is dropped, and what is open when the root run ends is ended with it: one lost thread must not
+        # make the record of all others refused.
+        if isinstance(message, Submitted):
+            opened[message.run_id] = 0
+        elif not isinstance(message, (Sourced, Logged)):
+            run_id = message.run_id
+            if run_id not in opened:
+                return
+            if isinstance(message, Began):
+                opened[run_id] = message.attempt
+            elif isinstance(message, Ended):
+                if message.then == "retried":
+                    opened[run_id] = 0
+                else:
+                    del opened[run_id]
+                    if run_id == self.root_id:
+                        _end_the_rest(message.at, messages, opened)
+        messages.append(message)
 
     def _announce(self, run_ids: list[bytes]) -> None:
         # Whoever takes the message out of `_later` sends it; the run's next message comes behind it either way.
@@ -251,7 +308,18 @@ class Owner:
         entries = list(self._under_way[1]) if self._under_way is not None else []
         entries += [entry for entry in (*self._draft, *self._inbox) if not isinstance(entry, Submitted)]
         self._due.extend([entry.callback for entry in entries if entry.callback is not None])
+        self._urgent.set()
         self._wake.set()
+
+    def _run_left_over(self) -> None:
+        # Added by a thread that had looked for a problem just before there was one.
+        while self._inbox:
+            try:
+                entry = self._inbox.popleft()
+            except IndexError:  # another thread was faster
+                return
+            if entry.callback is not None:
+                entry.callback()
 
     def _problem_to_raise(self) -> BaseException:
         problem = self._problem
@@ -269,10 +337,13 @@ class Owner:
 
     def _work(self) -> None:
         while not self._closed:
-            is_awake = self._wake.wait(LINGER_SECONDS)
-            if not is_awake and not self._has_work():
-                continue
+            # Asleep until there is something; then a moment for more to come along, unless somebody waits for it.
+            self._wake.wait(ANNOUNCE_SECONDS / 4 if self._later else None)
+            self._urgent.wait(LINGER_SECONDS)
+            self._urgent.clear()
             self._wake.clear()
+            if not self._has_work():
+                continue
             try:
                 self.flush()
             except (StellwerkError, Abandoned):
@@ -294,6 +365,13 @@ class Owner:
             except IndexError:  # another thread was faster
                 return
             callback()
+
+
+def _end_the_rest(at: int, messages: list[Message], opened: dict[bytes, int]) -> None:
+    cause = Cause("agent_bug", "how it ended could not be recorded")
+    for run_id, attempt in reversed(opened.items()):
+        messages.append(Ended(run_id, at, "crashed", attempt, "lost" if attempt else "", cause=cause))
+    opened.clear()
 
 
 def now() -> int:

@@ -1,4 +1,4 @@
-"""The runtime that records nothing: flows and tasks are the functions they were, for unit tests and forked children."""
+"""The runtime of a forked child, which has no line to who keeps the record: flows and tasks are the functions they were."""
 
 from __future__ import annotations
 

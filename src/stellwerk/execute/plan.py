@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from stellwerk.client.transport import Transport
 from stellwerk.errors import StellwerkError
 from stellwerk.execute.results import Unrecordable, clean, encode
 from stellwerk.model.messages import Plan
 from stellwerk.sdk.definition import Definition
 
-ARGUMENTS_LIMIT = 64 << 20  # bytes; larger arguments are not kept in the row
+INLINE_BYTES = 16 << 10  # larger arguments are a blob
+LIMIT_BYTES = 64 << 20  # larger ones, and larger code, are not kept
 
 
-def plan_of(definition: Definition, arguments: Mapping[str, Any]) -> Plan:
-    """Describe how a call of a flow or task would be made again in a new process."""
+def plan_of(definition: Definition, arguments: Mapping[str, Any], transport: Transport) -> Plan:
+    """Describe how a call of a flow or task would be made again in a new process.
+
+    Writes: arguments of more than `INLINE_BYTES`, as a blob.
+
+    Raises:
+        UnavailableError: the blob store can't take them; nothing of the run was recorded yet.
+    """
     fn: Any = definition.fn
     file = getattr(getattr(fn, "__code__", None), "co_filename", "")
     module = sys.modules.get(getattr(fn, "__module__", "") or "")
@@ -28,7 +37,12 @@ def plan_of(definition: Definition, arguments: Mapping[str, Any]) -> Plan:
     if not is_reachable:
         code = _pickled(fn)
     pickled = _pickled(dict(arguments)) if arguments else None
-    return Plan(clean(sys.executable), clean(_folder()), file if is_reachable else "", entry, pickled, code)
+    digest = b""
+    if pickled is not None and len(pickled) > INLINE_BYTES:
+        digest = hashlib.blake2b(pickled, digest_size=32).digest()
+        transport.put_blob(digest, pickled)
+        pickled = None
+    return Plan(clean(sys.executable), clean(_folder()), file if is_reachable else "", entry, pickled, code, digest)
 
 
 def _folder() -> str:
@@ -43,4 +57,4 @@ def _pickled(value: Any) -> bytes | None:
         data = encode(value)
     except (Unrecordable, StellwerkError):
         return None
-    return data if len(data) <= ARGUMENTS_LIMIT else None
+    return data if len(data) <= LIMIT_BYTES else None

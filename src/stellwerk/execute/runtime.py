@@ -14,7 +14,7 @@ from stellwerk.execute.flows import FlowCall, Root
 from stellwerk.execute.maps import spread
 from stellwerk.execute.plain import PlainRuntime
 from stellwerk.execute.scope import Frame, timer
-from stellwerk.execute.signals import Handlers, Terminated, die_of, shield
+from stellwerk.execute.signals import Handlers, Terminated, die_of, guarded, shield
 from stellwerk.execute.tasks import Call
 from stellwerk.execute.threads import Pool
 from stellwerk.sdk.context import current
@@ -25,6 +25,8 @@ from stellwerk.sdk.task import Task
 
 class LocalRuntime:
     """Run flows and tasks in this process and report them.
+
+    A forked child of a run has no line to who keeps the record: there, they are plain functions.
 
     Args:
         config: the settings.
@@ -48,7 +50,7 @@ class LocalRuntime:
         if flow.is_async:
             return flows.run_async(call)
         if flow.is_generator:
-            return flows.iterate(call)
+            return flows.iterate(call) if call.root is None else guarded(flows.iterate(call))
         if flow.is_async_generator:
             return flows.iterate_async(call)
         return flows.run_sync(call)
@@ -137,6 +139,8 @@ class _Single:
         stand_in.pool = Pool(self._runtime.config.max_workers, f"stellwerk-{self._task.name}")
         call = tasks.make(self._task, self._args, self._kwargs, stand_in, None)
         call.run_id_bytes = root.run_id
+        if self._runtime.config.recording:
+            root.watch()
         return root, call
 
     def _close(self, root: Root, call: Call) -> None:
@@ -161,7 +165,7 @@ class _Single:
         """Run a generator task; nothing is recorded before its first item is asked for."""
         root, call = self._open()
         try:
-            return (yield from tasks.iterate(call))
+            return (yield from guarded(tasks.iterate(call)))
         finally:
             self._close(root, call)
 
@@ -171,9 +175,18 @@ class _Single:
 
         root, call = self._open()
         try:
-            return await asynchronous.run_here(call)
-        finally:
-            self._close(root, call)
+            try:
+                with asynchronous.signals_of(root.scope):
+                    return await asynchronous.run_here(call)
+            finally:
+                self._close(root, call)
+        except BaseException:
+            stop = asynchronous.stop_of(root.scope.signalled)
+            if isinstance(stop, Terminated):
+                die_of(stop.number)
+            if stop is not None:
+                raise stop from None
+            raise
 
     async def iterate_async(self) -> AsyncIterator[Any]:
         """Run an async generator task."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,10 +12,11 @@ from stellwerk.errors import RunCancelled, RunCrashed
 from stellwerk.execute.code import code_hash, code_of
 from stellwerk.execute.owner import Owner, now
 from stellwerk.execute.results import Unrecordable, clean, record
+from stellwerk.execute.signals import spare_thread, stop_thread
 from stellwerk.execute.threads import Pool
 from stellwerk.execute.timer import Timer
 from stellwerk.execute.upstream import fill_value
-from stellwerk.model.messages import Ended, Message, Result, Sourced
+from stellwerk.model.messages import Ended, Result, Sourced
 from stellwerk.model.states import Cause, State
 from stellwerk.sdk import fingerprint
 from stellwerk.sdk.context import RunContext
@@ -33,6 +35,8 @@ class Frame(RunContext):
         "closed",
         "failed",
         "future",
+        "is_stopping",
+        "lock",
         "loop",
         "memo",
         "names",
@@ -66,8 +70,11 @@ class Frame(RunContext):
         self.tags = tags
         self.parent = parent
         self.attempt = 0
+        # Guards attempt, attempt_running, closed and thread, and the order of the messages that tell of them.
+        self.lock = threading.Lock()
         self.attempt_running = False
         self.closed = False
+        self.is_stopping = False
         self.future: Future[Any] | None = None
         self.thread = 0  # ident of the thread its body runs in; 0 while it does not
         self.print_logs: bool = parent.print_logs if parent is not None else scope.config.log_prints
@@ -79,6 +86,28 @@ class Frame(RunContext):
         self.pending: set[Future[Any]] = set()
         self.opened: set[Frame] | None = None  # generators that it called and that have not ended
         self.failed: list[Future[Any]] = []
+
+    def enter_body(self) -> int:
+        """Note that the run's body runs in this thread from now on; return the thread."""
+        me = threading.get_ident()
+        with self.lock:
+            self.thread = me
+        return me
+
+    def leave_body(self, me: int) -> None:
+        """Note that the body has left this thread, which then must not be stopped any more."""
+        with self.lock:
+            if self.thread == me:
+                self.thread = 0
+                if self.is_stopping:
+                    self.is_stopping = False
+                    spare_thread(me)
+
+    def stop_body(self) -> None:
+        """Ask the body to stop, if it runs in another thread; called under the lock, so that it still does."""
+        if self.thread and self.thread != threading.get_ident():
+            self.is_stopping = True
+            stop_thread(self.thread)
 
     def count_name(self, name: str) -> int:
         """Number the calls of one task within this run, from 0."""
@@ -215,8 +244,7 @@ class Scope:
         self.frames[frame.run_id_bytes] = frame
 
     def close(self, frame: Frame) -> bool:
-        """Forget a run that ended; False when something else has ended it before."""
-        # One step, so that of two threads only one ends the run.
+        """Forget a run that ended; False when something else has ended it before. Called under the frame's lock."""
         if self.frames.pop(frame.run_id_bytes, None) is None:
             return False
         frame.closed = True
@@ -233,23 +261,25 @@ class Scope:
                 found.append(frame)
         return found
 
-    def stop(self, frames: list[Frame], then: str, label: str, cause: Cause, problem: BaseException) -> list[Message]:
-        """End runs in hand; what their bodies still do is not kept. Return the messages that say so."""
-        messages: list[Message] = []
+    def stop(self, frames: list[Frame], then: str, label: str, cause: Cause, problem: BaseException) -> None:
+        """End runs in hand and say so in the record; their bodies are told to stop, what they still do is not kept."""
         kind = RunCancelled if then == "cancelled" else RunCrashed
         event = "stopped" if then == "cancelled" else "lost"
         for frame in frames:
-            if not self.close(frame):
-                continue
-            if frame.attempt_running:
-                messages.append(Ended(frame.run_id_bytes, now(), then, frame.attempt, event, label, cause))
-            else:
-                messages.append(Ended(frame.run_id_bytes, now(), then, label=label, cause=cause))
+            with frame.lock:
+                if not self.close(frame):
+                    continue
+                if frame.attempt_running:
+                    ended = Ended(frame.run_id_bytes, now(), then, frame.attempt, event, label, cause)
+                else:
+                    ended = Ended(frame.run_id_bytes, now(), then, label=label, cause=cause)
+                self.owner.put(ended)
+                frame.stop_body()
             if frame.future is not None:
                 error = kind(f"{frame.name!r} was {then}: {cause.evidence or cause.kind}.")
                 error.__cause__ = problem
                 frame.future.settle(State(then, label, cause), error=error)
-        return messages
+        self.owner.relieve()
 
 
 fingerprint.set_code_hook(code_hash)

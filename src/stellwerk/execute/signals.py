@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Generator
 from types import FrameType, TracebackType
 from typing import Any
+
+from stellwerk.errors import Abandoned
 
 _main = threading.main_thread().ident
 
@@ -103,6 +106,45 @@ class Handlers:
         for number, old in self._old.items():
             signal.signal(number, old)
         self._old.clear()
+
+
+def guarded(inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Drive the generator of a root run with our handlers in place while it runs, not while its caller does."""
+    step, given = inner.send, None
+    while True:
+        try:
+            with Handlers():
+                item = step(given)
+        except StopIteration as end:
+            return end.value
+        except Terminated as problem:
+            die_of(problem.number)
+            raise
+        try:
+            step, given = inner.send, (yield item)
+        except GeneratorExit:
+            with Handlers():
+                inner.close()
+            raise
+        except BaseException as problem:
+            step, given = inner.throw, problem
+
+
+def stop_thread(ident: int) -> None:
+    """Ask Python code in a thread to stop, by raising `Abandoned` in it; code in C is not reached."""
+    _raise_in(ident, Abandoned)
+
+
+def spare_thread(ident: int) -> None:
+    """Take back a `stop_thread` that has not arrived yet."""
+    _raise_in(ident, None)
+
+
+def _raise_in(ident: int, kind: type[BaseException] | None) -> None:
+    import ctypes  # 10 ms, and rarely needed
+
+    what = ctypes.py_object(kind) if kind is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), what)
 
 
 dies_of_signals = True

@@ -6,6 +6,7 @@ task runs on an event loop. The steps are the same: submitted, begun, ended (or 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from stellwerk.errors import Abandoned, RunCancelled, RunCrashed, Skip
+from stellwerk.errors import Abandoned, RunCancelled, RunCrashed, Skip, StellwerkError
 from stellwerk.execute.attempt import Outcome, call_here, let_go
 from stellwerk.execute.identities import draw, new_id
 from stellwerk.execute.owner import now
@@ -22,7 +23,7 @@ from stellwerk.execute.scope import Frame
 from stellwerk.execute.signals import exposed, shield
 from stellwerk.execute.upstream import Upstream, fill, find, upstream_failed
 from stellwerk.model import policy
-from stellwerk.model.messages import Began, Ended, Granted, Message, Result, Submitted, Yielded
+from stellwerk.model.messages import Began, Ended, Granted, Result, Submitted, Yielded
 from stellwerk.model.states import Cause, Error, State
 from stellwerk.sdk import fingerprint
 from stellwerk.sdk.futures import Future
@@ -31,7 +32,6 @@ from stellwerk.sdk.task import Task
 
 QUICK_SECONDS = 0.005
 """A task that took less, last time, is reported as begun together with its end; others before they begin."""
-_MISSING = object()
 
 
 class Call(Frame):
@@ -122,34 +122,29 @@ def make(
 
 def submit_message(call: Call) -> None:
     """Report that a call came into being."""
-    with shield:
+    with shield, call.lock:
+        call.scope.open(call)
         if call.future is not None and call.upstream is None:
             call.scope.owner.announce(call.submitted())
         else:
-            call.scope.owner.post(call.submitted())
-        call.scope.open(call)
-        call.scope.tally.move(call.task_name, "", "pending")
+            call.scope.owner.put(call.submitted())
+    call.scope.tally.move(call.task_name, "", "pending")
 
 
-def remembered(call: Call) -> Any:
-    """Return what an equal call gave in an earlier attempt of the flow; `is_missing` tells that there is none."""
+def remembered(call: Call) -> tuple[Any, bytes] | None:
+    """Return the value and the run of an equal call in an earlier attempt of the flow; None when there was none."""
     parent = call.parent
     assert isinstance(parent, Frame)
     if parent.memo is None or not call.call_key:
-        return _MISSING
-    return parent.memo.get((call.call_key, call.n), _MISSING)
-
-
-def is_missing(value: Any) -> bool:
-    """Say whether `remembered` found nothing."""
-    return value is _MISSING
+        return None
+    return parent.memo.get((call.call_key, call.n))
 
 
 def run_here(call: Call) -> Any:
     """Run a call in the caller's thread; raise what it raised."""
-    value = remembered(call)
-    if value is not _MISSING:
-        return value
+    known = remembered(call)
+    if known is not None:
+        return known[0]
     _admit(call)
     try:
         while True:
@@ -157,10 +152,8 @@ def run_here(call: Call) -> Any:
             ending = end(call, outcome)
             if ending.is_void:
                 raise Abandoned("This run was ended by somebody else.") from outcome.problem
-            if outcome.is_stop or call.scope.is_relaxed:
-                call.scope.owner.post(ending.message)
-            else:
-                call.scope.owner.commit(ending.message)
+            if not outcome.is_stop and not call.scope.is_relaxed:
+                call.scope.owner.flush()
             if ending.delay_seconds is None:
                 if outcome.problem is not None:
                     raise outcome.problem
@@ -181,12 +174,13 @@ def _admit(call: Call) -> None:
     submit_message(call)
     closed = close_undecided(call)
     if closed is not None:
-        call.scope.owner.commit(closed.message)
+        call.scope.owner.flush()
         raise closed.error
 
 
 def _attempt(call: Call) -> Outcome:
-    begin(call)
+    if begin(call):
+        call.scope.owner.flush()
     started = time.perf_counter()
     outcome = call_here(call, call.body, call.task.options.timeout_seconds)
     if outcome.problem is not None or call.opened:
@@ -198,9 +192,7 @@ def _attempt(call: Call) -> Outcome:
 def break_off(call: Call, problem: BaseException) -> None:
     """End a call that something stopped between its attempts; does nothing when it has ended."""
     if not call.closed and call.scope.owner.problem is None:
-        ending = end(call, Outcome(problem=problem), may_retry=False)
-        if not ending.is_void:
-            call.scope.owner.post(ending.message)
+        end(call, Outcome(problem=problem), may_retry=False)
 
 
 def start(call: Call, launch: Callable[[Call], None]) -> Future[Any]:
@@ -208,11 +200,12 @@ def start(call: Call, launch: Callable[[Call], None]) -> Future[Any]:
 
     Returns: its future, settled after its end was committed.
     """
-    future: Future[Any] = Future(call.run_id_bytes, call.name, call.task_name, call.call_key and _keyed(call))
+    known = remembered(call)
+    run_id = call.run_id_bytes if known is None else known[1]
+    future: Future[Any] = Future(run_id, call.name, call.task_name, call.call_key and _keyed(call))
     call.future = future
-    value = remembered(call)
-    if value is not _MISSING:
-        future.settle(State("completed", "Cached"), value)
+    if known is not None:
+        future.settle(State("completed", "Cached"), known[0])
         return future
     parent = call.parent
     assert isinstance(parent, Frame)
@@ -228,64 +221,73 @@ def start(call: Call, launch: Callable[[Call], None]) -> Future[Any]:
 
 
 def decide(call: Call, launch: Callable[[Call], None], ended: Future[Any]) -> None:
-    """See whether a waiting call may run now that one more of its upstream has ended, or never will."""
-    assert call.upstream is not None
-    call.upstream.count(ended)
-    with call.upstream.lock:  # several may end at once, on several threads
-        if call.is_decided or call.closed or call.upstream.decide(call.task.options.run_when) == "wait":
-            return
-        call.is_decided = True
-    closed = close_undecided(call)
-    if closed is None:
-        call.scope.owner.post(Granted(call.run_id_bytes, now()))
-        launch(call)
-        return
-    future = call.future
+    """See whether a waiting call may run now that one more of its upstream has ended, or never will. Never raises."""
+    upstream, future = call.upstream, call.future
+    assert upstream is not None
     assert future is not None
-    if not closed.is_void:
-        call.scope.owner.post(closed.message, partial(future.settle, closed.state, None, closed.error))
+    try:
+        upstream.count(ended)
+        with upstream.lock:  # several may end at once, on several threads
+            if call.is_decided or call.closed or upstream.decide(call.task.options.run_when) == "wait":
+                return
+            call.is_decided = True
+        if close_undecided(call) is not None:
+            return
+        with call.lock:
+            if not call.closed:
+                call.scope.owner.put(Granted(call.run_id_bytes, now()))
+        launch(call)
+    except BaseException as problem:
+        fail(call, problem)
 
 
 class Closed:
     """Hold the end of a call that never began."""
 
-    __slots__ = ("error", "is_void", "message", "state")
+    __slots__ = ("error", "state")
 
-    def __init__(self, message: Message, state: State, error: BaseException, is_void: bool) -> None:
-        self.message = message
+    def __init__(self, state: State, error: BaseException) -> None:
         self.state = state
         self.error = error
-        self.is_void = is_void
 
 
 def close_undecided(call: Call) -> Closed | None:
     """End a call whose upstream keeps it from running; None when it may run."""
-    upstream, options = call.upstream, call.task.options
+    upstream, run_when = call.upstream, call.task.options.run_when
     if upstream is None:
         return None
-    decision = upstream.decide(options.run_when)
+    decision = upstream.decide(run_when)
     if decision == "run":
-        if options.run_when != "all_succeeded":
-            for future in upstream.futures():
-                if future.done():
-                    future.handle()
-        for future in upstream.allowed():
+        # A failure that this call takes as it comes is handled, whether it came already or comes yet.
+        for future in upstream.futures() if run_when != "all_succeeded" else upstream.allowed():
             future.handle()
         return None
-    is_void = not call.scope.close(call)
     if decision == "upstream_failed":
         error: BaseException = upstream_failed(call.name, upstream)
-        told = describe(error)
-        call.scope.tally.move(call.task_name, "pending", "failed")
-        message = Ended(call.run_id_bytes, now(), "failed", label="UpstreamFailed", error=told)
-        return Closed(message, State("failed", "UpstreamFailed", None, told), error, is_void)
-    is_skipped = options.run_when == "all_succeeded"
-    label = "UpstreamSkipped" if is_skipped else "ConditionUnmet"
-    reason = "a task it needs was skipped" if is_skipped else f"its run_when={options.run_when!r} can no longer hold"
-    error = Skip(f"{call.name!r} was skipped: {reason}.")
-    call.scope.tally.move(call.task_name, "pending", "skipped")
-    message = Ended(call.run_id_bytes, now(), "skipped", label=label)
-    return Closed(message, State("skipped", label), error, is_void)
+        closed = Closed(State("failed", "UpstreamFailed", None, describe(error)), error)
+    else:
+        is_skipped = run_when == "all_succeeded"
+        reason = "a task it needs was skipped" if is_skipped else f"its run_when={run_when!r} can no longer hold"
+        label = "UpstreamSkipped" if is_skipped else "ConditionUnmet"
+        closed = Closed(State("skipped", label), Skip(f"{call.name!r} was skipped: {reason}."))
+    _close(call, closed)
+    return closed
+
+
+def _close(call: Call, closed: Closed) -> None:
+    state, future = closed.state, call.future
+    if future is None and call.upstream is not None:
+        # Called directly, so the error goes straight to the caller: whether it is caught is seen there.
+        for above in call.upstream.futures():
+            above.handle()
+    callback = None if future is None else partial(future.settle, state, None, closed.error)
+    with call.lock:
+        if not call.scope.close(call):
+            return
+        call.scope.owner.put(
+            Ended(call.run_id_bytes, now(), state.name, label=state.label, error=state.error), callback
+        )
+    call.scope.tally.move(call.task_name, "pending", state.name)
 
 
 def run_job(call: Call, launch_later: Callable[[Call, float], None], flush_when: Callable[[], bool]) -> None:
@@ -305,22 +307,18 @@ def settle(call: Call, outcome: Outcome, launch_later: Callable[[Call, float], N
     """Report the end of a submitted call's attempt, and resolve its future once that is committed."""
     future, scope = call.future, call.scope
     assert future is not None
-    ending = end(call, outcome)
+    ending = end(call, outcome, resolve=None if scope.is_relaxed else partial(_resolve, call, outcome))
     if ending.is_void:
         return
     if ending.delay_seconds is not None:
         future.note(ending.state)
-        scope.owner.post(ending.message)
         launch_later(call, ending.delay_seconds)
-        return
-    if scope.is_relaxed:
-        scope.owner.post(ending.message)
-        _resolve(call, ending.state, outcome)
-        return
-    scope.owner.post(ending.message, partial(_resolve, call, ending.state, outcome))
+    elif scope.is_relaxed:
+        _resolve(call, outcome, ending.state)
+    scope.owner.relieve()
 
 
-def _resolve(call: Call, state: State, outcome: Outcome) -> None:
+def _resolve(call: Call, outcome: Outcome, state: State) -> None:
     future, problem = call.future, call.scope.owner.problem
     assert future is not None
     if problem is not None:
@@ -339,84 +337,96 @@ def fail(call: Call, problem: BaseException) -> None:
     scope = call.scope
     if scope.owner.problem is None:
         cause = Cause("agent_bug", f"{type(problem).__name__}: {shown(problem)}")
-        for message in scope.stop([call], "crashed", "", cause, problem):
-            scope.owner.post(message)
-    scope.close(call)
+        with contextlib.suppress(StellwerkError, Abandoned):  # there is a problem by now; the future tells it
+            scope.stop([call], "crashed", "", cause, problem)
+    with call.lock:
+        scope.close(call)
     if call.future is not None:
         error = problem if not isinstance(problem, Abandoned) else RunCrashed(str(problem))
         call.future.settle(State("crashed"), None, error)
 
 
-def begin(call: Call, commit: Callable[[Message], None] | None = None) -> None:
-    """Report that an attempt enters user code: before it does, unless the task is known to be quick."""
+def begin(call: Call) -> bool:
+    """Report that an attempt enters user code.
+
+    Returns: whether that must be committed before it does: always, unless the task is known to be quick.
+
+    Raises:
+        Abandoned: something else has ended the run.
+    """
     scope = call.scope
-    call.attempt += 1
-    call.attempt_running = True
+    with call.lock:
+        if call.closed:
+            raise Abandoned("This run was ended by somebody else.")
+        call.attempt += 1
+        call.attempt_running = True
+        scope.owner.put(Began(call.run_id_bytes, now(), call.attempt))
     scope.tally.move(call.task_name, "pending", "running")
-    message = Began(call.run_id_bytes, now(), call.attempt)
-    if scope.is_relaxed or scope.durations.get(call.task_name, QUICK_SECONDS) < QUICK_SECONDS:
-        scope.owner.post(message)
-    else:
-        (commit or scope.owner.commit)(message)
+    return not scope.is_relaxed and scope.durations.get(call.task_name, QUICK_SECONDS) >= QUICK_SECONDS
 
 
 class Ending:
-    """Hold the message of an attempt's end, the state it leads to, and how long to wait for the next one, if any."""
+    """Hold the state that an attempt's end leads to, and how long to wait for the next one, if any.
 
-    __slots__ = ("delay_seconds", "is_void", "message", "state")
+    It is void when something else has ended the run before.
+    """
 
-    def __init__(self, message: Message, state: State, delay_seconds: float | None, is_void: bool = False) -> None:
-        self.message = message
+    __slots__ = ("delay_seconds", "is_void", "state")
+
+    def __init__(self, state: State, delay_seconds: float | None = None, is_void: bool = False) -> None:
         self.state = state
         self.delay_seconds = delay_seconds
         self.is_void = is_void
 
 
-def end(call: Call, outcome: Outcome, may_retry: bool = True) -> Ending:
-    """Decide what follows an attempt: the end, or another attempt."""
-    scope, options = call.scope, call.task.options
+def end(call: Call, outcome: Outcome, may_retry: bool = True, resolve: Callable[[State], None] | None = None) -> Ending:
+    """Decide what follows an attempt, the end or another attempt, and report it.
+
+    Args:
+        resolve: called with the final state once that is committed.
+    """
+    scope = call.scope
     result: Result | None = None
     error: Error | None = None
-    if outcome.problem is None:
+    if outcome.then == "completed":
         try:
-            result = scope.record(call, outcome.value, options.persist_result)
+            result = scope.record(call, outcome.value, call.task.options.persist_result)
         except Exception as problem:
             outcome.fail(problem)
     if outcome.problem is not None:
         error = describe(outcome.problem)
-    at = now()
-    was_running, call.attempt_running = call.attempt_running, False
-    if may_retry and was_running and outcome.then == "failed" and outcome.label != "Exited":
+    delay: float | None = None
+    if may_retry and call.attempt_running and outcome.then == "failed" and outcome.label != "Exited":
         delay = retry_delay(call, outcome, error)
+    at, number, cause = now(), call.attempt, outcome.cause
+    with call.lock:
+        if call.closed:
+            return Ending(State(outcome.then), None, is_void=True)
+        was_running, call.attempt_running = call.attempt_running, False
         if delay is not None:
+            state = State("scheduled", "AwaitingRetry", cause, error)
             until = at + int(delay * 1_000_000)
-            scope.tally.move(call.task_name, "running", "pending")
-            message = Ended(
-                call.run_id_bytes,
-                at,
-                "retried",
-                call.attempt,
-                "raised",
-                "AwaitingRetry",
-                outcome.cause,
-                error,
-                None,
-                until,
+            scope.owner.put(
+                Ended(call.run_id_bytes, at, "retried", number, "raised", outcome.label, cause, error, None, until)
             )
-            return Ending(message, State("scheduled", "AwaitingRetry", outcome.cause, error), delay, call.closed)
-    is_void = not scope.close(call)
-    scope.tally.move(call.task_name, "running", outcome.then)
-    if outcome.then == "completed":
-        parent = call.parent
-        if isinstance(parent, Frame) and parent.memo is not None and call.call_key:
-            parent.memo[call.call_key, call.n] = outcome.value
-    if not was_running:
-        message = Ended(call.run_id_bytes, at, outcome.then, label=outcome.label, cause=outcome.cause)
-        return Ending(message, State(outcome.then, outcome.label, outcome.cause), None, is_void)
-    message = Ended(
-        call.run_id_bytes, at, outcome.then, call.attempt, outcome.event, outcome.label, outcome.cause, error, result
+        else:
+            state = State(outcome.then, outcome.label, cause, error)
+            scope.close(call)
+            if was_running:
+                ended = Ended(
+                    call.run_id_bytes, at, outcome.then, number, outcome.event, outcome.label, cause, error, result
+                )
+            else:
+                ended = Ended(call.run_id_bytes, at, outcome.then, label=outcome.label, cause=cause)
+            scope.owner.put(ended, partial(resolve, state) if resolve is not None else None)
+    scope.tally.move(
+        call.task_name, "running" if was_running else "pending", "pending" if delay is not None else state.name
     )
-    return Ending(message, State(outcome.then, outcome.label, outcome.cause, error), None, is_void)
+    if outcome.then == "completed" and call.call_key:
+        parent = call.parent
+        if isinstance(parent, Frame) and parent.memo is not None:
+            parent.memo[call.call_key, call.n] = (outcome.value, call.run_id_bytes)
+    return Ending(state, delay)
 
 
 def retry_delay(call: Call, outcome: Outcome, error: Error | None) -> float | None:
@@ -436,6 +446,8 @@ def retry_delay(call: Call, outcome: Outcome, error: Error | None) -> float | No
                 f"retry_condition_fn of task {call.task_name!r} raised {type(problem).__name__}: {problem}; no retry.",
             )
             return None
+    if not call.scope.config.recording:
+        return 0.0  # a unit test is not to wait
     try:
         return policy.retry_delay(options.retry_delay_seconds, call.attempt, options.retry_jitter_factor, draw())
     except Exception as problem:
@@ -447,16 +459,16 @@ def iterate(call: Call) -> Generator[Any, Any, Any]:
     """Run a generator task that was called directly: its items are recorded as they are handed out."""
     with shield:
         _admit(call)
-        begin(call)
+        if begin(call):
+            call.scope.owner.flush()
         open_iteration(call)
     made: list[Generator[Any, Any, Any]] = []
-    sent: Any = None
 
-    def step() -> Any:
-        if not made:
-            made.append(call.enter())
-        return made[0].send(sent)
+    def start_body() -> Any:
+        made.append(call.enter())
+        return next(made[0])
 
+    step: Callable[[], Any] = start_body
     index = 0
     while True:
         with shield:
@@ -466,14 +478,18 @@ def iterate(call: Call) -> Generator[Any, Any, Any]:
             yielded(call, index, outcome.value)
         index += 1
         try:
-            sent = yield outcome.value
+            step = partial(made[0].send, (yield outcome.value))
         except GeneratorExit:
             with shield:
                 outcome = call_here(call, made[0].close, None)
+                if outcome.problem is None:
+                    outcome.leave_early()
                 _end_iteration(call, outcome)
             if outcome.problem is not None:
                 raise outcome.problem from None
             raise
+        except BaseException as problem:
+            step = partial(made[0].throw, problem)
     with shield:
         if isinstance(outcome.problem, StopIteration):
             value = outcome.problem.value
@@ -500,20 +516,18 @@ def yielded(call: Call, index: int, value: Any) -> None:
         call.scope.owner.post(Yielded(call.run_id_bytes, now(), index, result))
 
 
-def close_iteration(call: Call, outcome: Outcome) -> Message | None:
-    """Decide how a generator's run ends; None when something else has ended it."""
+def close_iteration(call: Call, outcome: Outcome) -> None:
+    """Report how a generator's run ends, unless something else has ended it."""
     parent = call.parent
     if isinstance(parent, Frame) and parent.opened is not None:
         parent.opened.discard(call)
     # Items were handed out already: a second try would hand them out again.
-    ending = end(call, outcome, may_retry=False)
-    return None if ending.is_void else ending.message
+    end(call, outcome, may_retry=False)
 
 
 def _end_iteration(call: Call, outcome: Outcome) -> None:
-    message = close_iteration(call, let_go(call, outcome))
-    if message is not None:
-        call.scope.owner.commit(message)
+    close_iteration(call, let_go(call, outcome))
+    call.scope.owner.flush()
 
 
 def _call_key(call: Call) -> bytes:

@@ -104,8 +104,10 @@ class Pool:
         """Take a place again, before those that are queued."""
         with self._lock:
             self._returning += 1
-            while self._running >= self._size:
-                self._place.wait()
-            self._returning -= 1
-            self._waiting -= 1
-            self._running += 1
+            try:
+                while self._running >= self._size:
+                    self._place.wait()
+            finally:  # a time limit may stop the thread here, too
+                self._returning -= 1
+                self._waiting -= 1
+                self._running += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -43,4 +44,7 @@ class Timer:
                     self._change.wait(wait_seconds)
                     continue
                 function = heapq.heappop(self._due)[2]
-            function()
+            try:
+                function()
+            except Exception as problem:  # one mistake must not end all retries of the process
+                sys.excepthook(type(problem), problem, problem.__traceback__)

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stellwerk.core import admit
 from stellwerk.errors import UpstreamFailed
-from stellwerk.model import policy
 from stellwerk.sdk.futures import Future, Futures, allow_failure
 
 _PLAIN = frozenset({int, float, str, bool, bytes, type(None), complex, bytearray, range})
@@ -51,12 +51,15 @@ class Upstream:
                 name = future.outcome()[0]
                 self._ended[name if name in self._ended else "failed"] += 1
 
-    def decide(self, run_when: str) -> policy.Decision:
-        """Decide whether the call may start by now: see `policy.decide`."""
-        ended = self._ended
-        unfinished = len(self._needed) - sum(ended.values())
-        decision = policy.decide(run_when, ended["completed"], ended["failed"], ended["skipped"], unfinished)
-        return "wait" if decision == "run" and self._awaited else decision
+    def facts(self, run_when: str) -> admit.Waiting:
+        """Count how the upstream stands by now."""
+        succeeded, failed, skipped = self._ended["completed"], self._ended["failed"], self._ended["skipped"]
+        unfinished = len(self._needed) - succeeded - failed - skipped
+        return admit.Waiting(run_when, succeeded, failed, skipped, unfinished, len(self._awaited))
+
+    def decide(self, run_when: str) -> admit.Decision:
+        """Decide whether the call may start by now: see `admit.admits`."""
+        return admit.admits(self.facts(run_when))
 
     def why_failed(self) -> tuple[Future[Any], BaseException | None]:
         """Find the first upstream that failed and may not, and its exception."""

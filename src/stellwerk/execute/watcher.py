@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.client.transport import Transport
 from stellwerk.config import Config
-from stellwerk.errors import UnavailableError
+from stellwerk.errors import StellwerkError
 from stellwerk.execute.process import condition, holder_of
 
 if TYPE_CHECKING:
@@ -73,6 +73,6 @@ def watch(transport: Transport, pid: int, lease_seconds: float) -> None:
         if state == "alive":
             try:
                 idle = 0 if transport.renew(holder) else idle + 1
-            except UnavailableError:
+            except StellwerkError:
                 pass  # tried again in the next round; a lease lapses by its counter, not by our errors
         time.sleep(lease_seconds / 3)

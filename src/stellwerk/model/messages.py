@@ -42,8 +42,9 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     folder: str
     file: str = ""  # script or module file that defines the entry; empty when it was captured
     entry: str = ""  # qualified name of the flow or task in that file
-    arguments: bytes | None = None  # pickled {parameter: value}
+    arguments: bytes | None = None  # pickled {parameter: value}, when small
     code: bytes | None = None  # cloudpickled function, where no file can be imported
+    arguments_hash: bytes = b""  # of larger ones, under which the blob store has them
 
 
 class Submitted(msgspec.Struct, tag="submitted", omit_defaults=True):

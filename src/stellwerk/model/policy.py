@@ -1,19 +1,18 @@
-"""Policies: when to try again, and whether a run may start after its upstream.
+"""Policies: when to try again, and how upstream must have ended: their names, their arithmetic and their checks.
 
-Pure arithmetic. Randomness comes in as a number and time is not known here; who waits, and for what, is decided above.
+Pure arithmetic. Randomness comes in as a number and time is not known here; who waits, and for what, is decided in
+`core.admit`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from stellwerk.errors import DefinitionError
-from stellwerk.model.states import COMPLETED, SKIPPED, TERMINAL
 
 RetryDelay: TypeAlias = float | Sequence[float] | Callable[[int], float] | None
-Decision: TypeAlias = Literal["run", "skip", "upstream_failed", "wait"]
 
 ALL_SUCCEEDED: Final = "all_succeeded"
 ALL_FINISHED: Final = "all_finished"
@@ -147,74 +146,14 @@ def checked_condition(run_when: object) -> str:
     Raises:
         DefinitionError: lists what there is. Nothing is defined.
     """
-    if isinstance(run_when, str) and (run_when in CONDITIONS or _needed(run_when)):
+    if isinstance(run_when, str) and (run_when in CONDITIONS or needed(run_when)):
         return run_when
     raise DefinitionError(
         f"run_when is {run_when!r}, which is not a condition.", hint=f"There are: {', '.join(CONDITIONS)}, at_least(n)."
     )
 
 
-def condition(run_when: str, outcomes: Iterable[str | None]) -> Decision:
-    """Decide whether a run may start, from the states of its upstream.
-
-    Args:
-        run_when: a checked condition.
-        outcomes: the state of each upstream run; None or a state that is not terminal means unfinished.
-
-    Returns:
-        As `decide`.
-
-    Cost: linear in the number of upstream runs; who keeps counts calls `decide`.
-    """
-    succeeded = failed = skipped = unfinished = 0
-    for state in outcomes:
-        if state == COMPLETED:
-            succeeded += 1
-        elif state == SKIPPED:
-            skipped += 1
-        elif state in TERMINAL:
-            failed += 1
-        else:
-            unfinished += 1
-    return decide(run_when, succeeded, failed, skipped, unfinished)
-
-
-def decide(run_when: str, succeeded: int, failed: int, skipped: int, unfinished: int) -> Decision:
-    """Decide whether a run may start, from how many of its upstream runs ended how.
-
-    A decision other than `wait` is final: however the unfinished ones end, it stays. It may come before all have
-    finished; then a run that takes an unfinished one as an argument has to wait for that value all the same.
-
-    Args:
-        run_when: a checked condition.
-        succeeded: completed ones.
-        failed: failed (UpstreamFailed too), crashed or cancelled ones.
-        skipped: those that neither succeeded nor failed.
-        unfinished: all others.
-
-    Returns:
-        `run`; `upstream_failed` when all had to succeed and one failed; `skip` when the condition can no longer hold
-        for another reason; `wait` while it is open.
-    """
-    total = succeeded + failed + skipped + unfinished
-    if not total:
-        return "run"
-    if run_when == ALL_SUCCEEDED:
-        if failed:
-            return "upstream_failed"
-        # A skipped one settles that it will not run, but a failure among the unfinished would be the better reason.
-        return "wait" if unfinished else "skip" if skipped else "run"
-    if run_when == ALL_FINISHED:
-        return "wait" if unfinished else "run"
-    if run_when == ALL_FAILED:
-        return "skip" if succeeded or skipped else "wait" if unfinished else "run"
-    reached, needed = (failed, 1) if run_when == ANY_FAILED else (succeeded, _needed(run_when) or 1)
-    if reached >= needed:
-        return "run"
-    return "wait" if reached + unfinished >= needed else "skip"
-
-
-def _needed(run_when: str) -> int:
+def needed(run_when: str) -> int:
     """Return the n of `at_least(n)`, or 0 for what is not one."""
     digits = run_when[len(_AT_LEAST) : -1]
     is_one = run_when.startswith(_AT_LEAST) and run_when.endswith(")") and digits.isascii() and digits.isdigit()

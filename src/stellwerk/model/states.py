@@ -52,7 +52,6 @@ LABELS: Final = {
     "Exited": "its code called sys.exit",
     "OwnerLost": "the process that owned it is gone",
     "Interrupted": "a signal ended the process that owned it",
-    "Unhandled": "a task failed and nobody handled it",
 }
 """Every label, with the sentence that explains it."""
 
@@ -74,11 +73,24 @@ CAUSES: Final = {
 """Every cause of a failed, crashed or cancelled attempt, with its meaning."""
 
 
-class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Say why an attempt did not complete: a word from `CAUSES` and the evidence."""
+class Cause(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+    """Say why an attempt did not complete: a word from `CAUSES` and the evidence.
+
+    Equal to its own word, so `state.cause == "timeout"` reads as it should.
+    """
 
     kind: str
     evidence: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return self.kind == other
+        if isinstance(other, Cause):
+            return (self.kind, self.evidence) == (other.kind, other.evidence)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
 
 
 class Error(msgspec.Struct, frozen=True):

@@ -6,6 +6,8 @@ that a failure was seen; a failure that nobody saw fails the flow.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -134,8 +136,14 @@ class Future(Generic[R]):
             self._state, self._value, self._error = state, value, error
             self._settled = True
             callbacks, self._callbacks = self._callbacks, []
+        if self.handled and state.label == "UpstreamFailed":
+            for above in self.upstream:
+                above.handle()
         for callback in callbacks:
-            callback(self)
+            try:
+                callback(self)
+            except BaseException as problem:  # one who listens must not keep the others from hearing
+                sys.excepthook(type(problem), problem, problem.__traceback__)
 
     def note(self, state: State) -> None:
         """Tell where the run stands before it ends."""
@@ -198,7 +206,8 @@ class Future(Generic[R]):
                     waiter.set_result(None)
 
             def tell(_: Future[R]) -> None:
-                loop.call_soon_threadsafe(wake)
+                with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                    loop.call_soon_threadsafe(wake)
 
             self.add_done_callback(tell)
             yield from waiter

@@ -2,7 +2,7 @@
 
 Theory of operation: one writer a process. `write()` opens a short transaction that holds the database's write lock;
 inside it the hallway reads what it decides on, so no decision rests on something another process may have changed.
-SQLite locks the database, Postgres the lease row that every batch begins with. Rows that several owners write
+SQLite locks the database, Postgres the lease row, before it reads any run of a batch. Rows that several owners write
 (sources, counters) come last in a transaction and in one order, so that writers never wait for each other in a ring.
 Readers use connections of their own and never wait for the writer.
 """
@@ -55,6 +55,15 @@ class Transaction:
         holder = opening.holder
         parameters = (root_id, fence, 0, opening.lease_seconds, holder.host, holder.boot_id, holder.pid, holder.started)
         self._execute(self._sql["lease_open"], parameters)
+
+    def lock(self, root_id: bytes) -> None:
+        """Keep everybody else from writing for a root run until the transaction ends, before its runs are read.
+
+        Cost: nothing on SQLite, where the transaction has locked the database; a statement on Postgres.
+        """
+        sql = self._sql.get("lease_lock")
+        if sql is not None:
+            self._execute(sql, (root_id,))
 
     def advance(self, batch: Batch) -> str:
         """Compare fence and seq and step on, in one statement.

@@ -33,7 +33,13 @@ FEW = 3
 BOUNDS = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "tcp_user_timeout": "60000"}
 """How soon a silent network is noticed, seconds (the last: milliseconds), unless the URL says something else."""
 # A process that is stopped in the middle of a transaction must not hold up those who would take its run over.
-WRITER = "SET lock_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'"
+# A commit is on the disk when it is acknowledged, whatever the server's, the database's or the role's default; one that
+# also waits for standbys to apply it is left so.
+WRITER = (
+    "SET lock_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'; "
+    "SELECT set_config('synchronous_commit', 'on', false) "
+    "WHERE current_setting('synchronous_commit') <> 'remote_apply'"
+)
 READER = "SET default_transaction_read_only = on"
 _graveyard: list[object] = []
 
@@ -43,7 +49,7 @@ class PostgresStore:
 
     Args:
         url: `postgresql://user:password@host:port/database`, with libpq's options.
-        durability: accepted as for SQLite; every commit is synced as the server's own `synchronous_commit` says.
+        durability: accepted as for SQLite; every commit is synced (`synchronous_commit`).
 
     Raises:
         ConfigError: psycopg is missing, the URL can't be read, or the database is not one of Stellwerk's, of a newer

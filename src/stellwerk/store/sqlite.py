@@ -259,6 +259,13 @@ def _translate(problem: sqlite3.Error, path: Path) -> StellwerkError:
             f"A statement does not fit the database {path}: {problem}.",
             hint="If another version of Stellwerk has changed that file, use that version; else please report this.",
         )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        # Not by one of us: those queue on the lock file.
+        return UnavailableError(
+            f"The database {path} is locked by another program: {problem}.",
+            hint="End what else has that file open for writing, then try again.",
+            is_passing=True,
+        )
     return UnavailableError(
         f"The database {path} can't be used just now: {problem}.",
         hint="Check that the folder exists and is writable, then try again.",

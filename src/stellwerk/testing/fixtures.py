@@ -21,6 +21,6 @@ def recorded() -> Iterator[Recorded]:
 
 @pytest.fixture
 def recording_off() -> Iterator[None]:
-    """Let flows and tasks be plain functions in the test: see `stellwerk.testing.recording_off`."""
+    """Record nothing of what runs in the test: see `stellwerk.testing.recording_off`."""
     with testing.recording_off():
         yield

@@ -34,6 +34,17 @@ def test_version_and_settings(call: Call, read: Callable[..., Any], monkeypatch:
     assert set(told) == {line.split()[0] for line in page.splitlines()[1:]}
 
 
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "stellwerk", "version"],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{stellwerk.__version__}\n", "")
+
+
 def test_a_wrong_setting_is_bad_input(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STELLWERK_MAX_WORKERS", "none")
     for command in (("config", "show"), ("runs", "ls")):

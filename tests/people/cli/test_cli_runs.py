@@ -127,6 +127,64 @@ def test_code_counts_the_same_as_a_script_and_by_run(flows: Path, recorded: Reco
     assert len({row[8] for row in rows}) == len({row[10] for row in rows}) == 1  # call_key, code_hash
 
 
+EXITING = """
+import asyncio, sys
+from stellwerk import flow, task
+
+CODE = {code}
+
+@task
+def leaves(): sys.exit(CODE)
+
+@flow
+def called(): sys.exit(CODE)
+
+@flow
+async def waits(): sys.exit(CODE)
+
+@flow
+def yields():
+    yield 1
+    sys.exit(CODE)
+
+@flow
+def submits(): leaves.submit()
+
+@flow
+def calls(): called()
+
+if __name__ == "__main__":
+    {call}
+"""
+
+
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("script", ["called()", "asyncio.run(waits())", "list(yields())", "submits()", "calls()"])
+def test_a_script_that_exits_within_a_flow_says_that_the_run_failed(
+    tmp_path: Path, read: Callable[..., Any], script: str, code: int
+) -> None:
+    path = tmp_path / "exiting.py"
+    path.write_text(EXITING.format(code=code, call=script))
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=SECONDS, check=False)
+    (run,) = read("runs", "ls", "--json")
+    assert (run["state"], run["label"], run["cause"], run["evidence"]) == (
+        "failed",
+        "Exited",
+        "exited",
+        f"sys.exit({code})",
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Run '{run['name']}' failed: its code called sys.exit({code}).")
+    assert f"`stellwerk runs show {run['name']}`" in line
+
+
+def test_what_the_run_command_tells_of_an_exit_it_tells_once(flows: Path) -> None:
+    done = execute("run", f"{flows}:exits")
+    assert done.stderr.count("sys.exit(7)") == 1 + done.stderr.count("def exits()")
+    assert "tells more" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("number", "code", "state", "cause"),
     [(signal.SIGINT, 4, "cancelled", "cancelled"), (signal.SIGTERM, 3, "crashed", "signal")],
@@ -138,7 +196,7 @@ def test_a_stopped_run_says_so(
     process.send_signal(number)
     _, err = process.communicate(timeout=SECONDS)
     (run,) = read("runs", "ls", "--json")
-    assert (run["state"], run["cause"]["kind"]) == (state, cause)
+    assert (run["state"], run["cause"]) == (state, cause)
     assert process.returncode == code
     assert f"{run['name']} {state}" in err
 
@@ -155,8 +213,8 @@ def test_a_dead_owner_is_swept_by_the_next_command(flows: Path, call: Call, name
     (run,) = json.loads(out)
     assert code == 0
     assert f"{run['name']} crashed: process" in err
-    assert (run["state"], run["cause"]["kind"]) == ("crashed", "lease_lost")
-    assert "is gone" in run["cause"]["evidence"]
+    assert (run["state"], run["cause"]) == ("crashed", "lease_lost")
+    assert "is gone" in run["evidence"]
     assert call("runs", "ls")[2] == ""
     assert call("runs", "watch", run["name"])[0] == 3
 

@@ -6,6 +6,11 @@
 INSERT INTO leases (root_id, fence, seq, lease_seconds, host, boot_id, pid, pid_started)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root_id) DO NOTHING
 
+-- name: lease_lock postgres
+-- Before a batch is folded from what it reads: else that may change under it until it advances. (SQLite has locked the
+-- whole database by then.)
+SELECT 1 FROM leases WHERE root_id = ? FOR UPDATE
+
 -- name: lease_advance
 -- A batch is applied only under the current fence and only if it is the next: this is the fence, inside the write.
 UPDATE leases SET seq = ? WHERE root_id = ? AND fence = ? AND seq = ?
@@ -126,7 +131,8 @@ SELECT * FROM unnest(?::bytea[], ?::bigint[], ?::bytea[], ?::bigint[], ?::bigint
 INSERT INTO sources (hash, name, file, text) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- name: plans_insert
-INSERT INTO plans (run_id, interpreter, folder, file, entry, arguments, code) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO plans (run_id, interpreter, folder, file, entry, arguments, arguments_hash, code)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: counters_add
 INSERT INTO counters (project, hour, flow, kind, state, runs) VALUES (?, ?, ?, ?, ?, ?)
@@ -180,13 +186,20 @@ SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.
 LEFT JOIN runs r ON r.id = l.run_id WHERE l.run_id = ? AND l.n > ? ORDER BY l.n LIMIT ?
 
 -- name: plan_of
-SELECT interpreter, folder, file, entry, arguments, code FROM plans WHERE run_id = ?
+SELECT interpreter, folder, file, entry, arguments, arguments_hash, code FROM plans WHERE run_id = ?
 
 -- name: result_of
 SELECT result_hash, result_size, result, preview FROM runs WHERE id = ?
 
 -- name: items_of
 SELECT n, at, result_hash, result_size, result, preview FROM items WHERE run_id = ? ORDER BY n LIMIT ?
+
+-- name: blob_of
+-- Whether a run, an item of it or its plan references a blob.
+SELECT 1 FROM runs WHERE id = ? AND result_hash = ?
+UNION ALL SELECT 1 FROM items WHERE run_id = ? AND result_hash = ?
+UNION ALL SELECT 1 FROM plans WHERE run_id = ? AND arguments_hash = ?
+LIMIT 1
 
 -- name: source_of
 SELECT name, file, text FROM sources WHERE hash = ?

@@ -127,7 +127,8 @@ CREATE TABLE plans (
     folder TEXT NOT NULL,
     file TEXT,
     entry TEXT,
-    arguments BYTEA,
+    arguments BYTEA,                   -- pickled, when small
+    arguments_hash BYTEA,              -- else the blob store has them
     code BYTEA
 );
 

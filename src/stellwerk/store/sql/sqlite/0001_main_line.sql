@@ -125,7 +125,8 @@ CREATE TABLE plans (
     folder TEXT NOT NULL,
     file TEXT,
     entry TEXT,
-    arguments BLOB,
+    arguments BLOB,                    -- pickled, when small
+    arguments_hash BLOB,               -- else the blob store has them
     code BLOB
 ) WITHOUT ROWID;
 
