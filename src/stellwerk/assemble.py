@@ -143,10 +143,15 @@ def _engine(config: Config, durability: str) -> Engine:
     first = _engines.setdefault(key, engine)
     if first is not engine:  # another thread was faster
         engine.close()
-        return first
-    # The last one to close an SQLite file writes its log back into it, so that the file alone is whole.
-    atexit.register(engine.close)
-    return engine
+    return first
+
+
+# The last one to close an SQLite file writes its log back into it, so that the file alone is whole. Registered before
+# anything that runs flows is imported, so that it is called after what that still has to write.
+@atexit.register
+def _close_engines() -> None:
+    for engine in _engines.values():
+        engine.close()
 
 
 def make_runtime() -> Runtime:

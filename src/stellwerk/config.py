@@ -355,7 +355,8 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 class Config:
     """Hold a checked value of every setting, and where each came from. Frozen; made by `load`.
 
-    `home` is an absolute path, and so is that of an SQLite `database_url`. `repr` shows no secret, and there is no pickle of it: each process loads its own.
+    `home` is an absolute path, and so is that of an SQLite `database_url`. `repr` shows no secret, and there is no pickle
+    of it: each process loads its own.
     """
 
     __slots__ = (*(setting.name for setting in SETTINGS), "_sources")

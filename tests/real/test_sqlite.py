@@ -318,6 +318,13 @@ def test_another_program_that_locks_the_file_is_a_passing_trouble(path: Path, mo
     store.close()
 
 
+def test_a_store_that_was_closed_says_so(path: Path) -> None:
+    store, root = SqliteStore(path), Root()
+    store.close()
+    with pytest.raises(UnavailableError, match="was closed"):
+        accept(store, root.batch(*root.begin()))
+
+
 HOLD = """
 import os, sys, time
 from pathlib import Path

@@ -304,4 +304,13 @@ def _after_fork() -> None:
             stream.__dict__.pop("write", None)
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _before_fork() -> None:
+    # Nobody of us is in the midst of writing then: the child could not write past a stream's inner lock.
+    _lock.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    _lock.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)

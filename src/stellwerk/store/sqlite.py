@@ -49,6 +49,7 @@ class SqliteStore:
         self._thread_lock = threading.Lock()
         self._readers: list[sqlite3.Connection] = []
         self._pid = os.getpid()
+        self._is_closed = False
         with _translated(path):
             _create_private(path)
             self._lock = WriteLock(path)
@@ -125,6 +126,8 @@ class SqliteStore:
     def write(self) -> Iterator[Transaction]:
         """Open a write transaction: see `Store.write`."""
         with self._thread_lock:
+            if self._is_closed:
+                raise UnavailableError(f"The database {self._path} was closed.", hint="Open it again.")
             try:
                 self._lock.acquire()
                 try:
@@ -180,6 +183,7 @@ class SqliteStore:
             _graveyard.extend([self._writer, readers])
             return
         with self._thread_lock:
+            self._is_closed = True
             for connection in (*readers, self._writer):
                 connection.close()
             self._lock.close()
