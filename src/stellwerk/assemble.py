@@ -38,7 +38,7 @@ class InProcess:
 
     def abandon(self, root_id: bytes, fence: int, cause: Cause) -> None:
         """End a root run as crashed: see `Transport.abandon`."""
-        apply.crash(self._store, root_id, fence, time.time_ns() // 1000, cause, "OwnerLost")
+        apply.crash(self._store, root_id, fence, time.time_ns() // 1000, cause, "")
 
     def renew(self, holder: Holder) -> int:
         """Renew the leases of a process: see `Transport.renew`."""

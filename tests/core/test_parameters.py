@@ -129,8 +129,11 @@ def test_binding_agrees_with_inspect(
     function: Callable[..., Any], args: tuple[int, ...], kwargs: dict[str, int]
 ) -> None:
     try:
+        function(*args, **kwargs)
         expected = inspect.signature(function).bind(*args, **kwargs)
-    except TypeError:  # also, wrongly, for a positional-only name that comes again among **kwargs
+    except TypeError:
+        # From inspect also, wrongly, for a positional-only name that comes again among **kwargs; Python 3.13.0 in turn
+        # binds such calls where the function itself refuses them.
         return
     expected.apply_defaults()
     assert Parameters(function).bind(args, kwargs) == dict(expected.arguments)

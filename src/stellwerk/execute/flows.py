@@ -162,7 +162,7 @@ class FlowCall:
                 scope.close(frame)
             scope.owner.put(ended)
         if self.root is not None and outcome.label == "Exited" and cause is not None:
-            self.root.last_words = _exited(frame, cause)
+            self.root.last_words = _exited(frame, cause, scope.config.recording)
         if outcome.then == "completed" and self.memo_key is not None:
             self._remember(outcome.value)
         return delay
@@ -264,10 +264,11 @@ class Root:
                 progress.write(self.last_words)
 
 
-def _exited(frame: Frame, cause: Cause) -> str:
+def _exited(frame: Frame, cause: Cause, is_recorded: bool) -> str:
     """Say that a run failed where Python itself says nothing: it exits by the number alone, which may be 0."""
     name = shlex.quote(frame.name) if frame.name.isprintable() else to_text(frame.run_id_bytes)
-    return f"Run {frame.name!r} failed: its code called {cause.evidence}. `stellwerk runs show {name}` tells more."
+    more = f" `stellwerk runs show {name}` tells more." if is_recorded else ""
+    return f"Run {frame.name!r} failed: its code called {cause.evidence}.{more}"
 
 
 _given_up: list[Owner] = []

@@ -171,7 +171,7 @@ class Owner:
             UnavailableError: that could not be written either; try again later.
         """
         evidence = f"what happened could not be recorded: {self._problem.message if self._problem else 'unknown'}"
-        self.transport.abandon(self.root_id, self._fence, Cause("lease_lost", evidence))
+        self.transport.abandon(self.root_id, self._fence, Cause("agent_bug", evidence))
 
     def check(self) -> None:
         """Raise why nothing more can be recorded, if so."""

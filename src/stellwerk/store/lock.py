@@ -24,8 +24,8 @@ WAIT_SECONDS = 60.0  # in all: more than any transaction takes, and what SQLite 
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.000_05, 0.004
 SHARE = 0.25  # of the wait so far is slept next
 """Measured on 2 cores, 4 and 50 processes that hold the lock 0.1 or 2 ms each: as many turns a second as with the
-kernel's own wait, within the noise; a longest sleep of 10 ms made a turn of four processes wait three times as long, one
-of 0.5 ms cost fifty processes two thirds of their turns."""
+kernel's own wait, but a third fewer for fifty at 0.1 ms. A longest sleep of 10 ms made a turn of four processes wait three
+times as long, one of 0.5 ms cost fifty processes two thirds of their turns."""
 
 
 class WriteLock:

@@ -161,7 +161,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("code", [0, 3])
 @pytest.mark.parametrize("script", ["called()", "asyncio.run(waits())", "list(yields())", "submits()", "calls()"])
 def test_a_script_that_exits_within_a_flow_says_that_the_run_failed(
-    tmp_path: Path, read: Callable[..., Any], script: str, code: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[..., Any], script: str, code: int
 ) -> None:
     path = tmp_path / "exiting.py"
     path.write_text(EXITING.format(code=code, call=script))
@@ -177,6 +177,10 @@ def test_a_script_that_exits_within_a_flow_says_that_the_run_failed(
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Run '{run['name']}' failed: its code called sys.exit({code}).")
     assert f"`stellwerk runs show {run['name']}`" in line
+    monkeypatch.setenv("STELLWERK_RECORDING", "off")
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == code
+    assert done.stderr.endswith(f"failed: its code called sys.exit({code}).\n"), "there is nothing to look at"
 
 
 def test_what_the_run_command_tells_of_an_exit_it_tells_once(flows: Path) -> None:
