@@ -28,9 +28,14 @@ _print = builtins.print
 class RunHandler(logging.Handler):
     """Record log lines with the run they were logged in; show them on stderr where nothing else would."""
 
-    def createLock(self) -> None:  # noqa: N802 - the name is logging's
-        """Have no lock: lines are put in order by the owner, and who waits there must not keep others from logging."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Pass a line on, without the handler's lock: lines are put in order by the owner, and one who waits there must
+        not keep others from logging.
+        """
+        kept: Any = self.filter(record)
+        if kept:
+            self.emit(kept if isinstance(kept, logging.LogRecord) else record)
+        return kept
 
     def emit(self, record: logging.LogRecord) -> None:
         """Record one line. Slows the one who logs when lines come faster than they are stored."""
