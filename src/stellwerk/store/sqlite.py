@@ -52,23 +52,27 @@ class SqliteStore:
         self._is_closed = False
         with _translated(path):
             _create_private(path)
-            self._lock = WriteLock(path)
-            try:
+            with contextlib.ExitStack() as undo:
+                self._lock = WriteLock(path)
+                undo.callback(self._lock.close)
                 self._writer = self._connect("FULL" if durability == "power" else "NORMAL")
+                undo.callback(self._writer.close)
                 self.database_id = self._migrate()
-            except BaseException:
-                self._lock.close()
-                raise
+                undo.pop_all()
 
     def _connect(self, synchronous: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        # Hot pages are written back once in 16 MB of log, not once in 4; the log is read a little longer.
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        connection.execute("PRAGMA cache_size = -16000")
+        try:
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            # Hot pages are written back once in 16 MB of log, not once in 4; the log is read a little longer.
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+            connection.execute("PRAGMA cache_size = -16000")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _migrate(self) -> str:
