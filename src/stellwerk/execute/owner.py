@@ -79,6 +79,7 @@ class Owner:
         self._start_lock = threading.Lock()
         self._wake = threading.Event()
         self._urgent = threading.Event()
+        self._sent_at = 0.0
         self._closed = False
         self._problem: StellwerkError | None = None
         self._thread: threading.Thread | None = None
@@ -211,6 +212,7 @@ class Owner:
             self._opening = None
         self._note(entries)
         self._under_way = None
+        self._sent_at = time.monotonic()
 
     def _note(self, entries: list[_Entry]) -> None:
         for entry in entries:
@@ -339,7 +341,9 @@ class Owner:
         while not self._closed:
             # Asleep until there is something; then a moment for more to come along, unless somebody waits for it.
             self._wake.wait(ANNOUNCE_SECONDS / 4 if self._later else None)
-            self._urgent.wait(LINGER_SECONDS)
+            is_urgent = self._urgent.wait(LINGER_SECONDS)
+            if not is_urgent and time.monotonic() - self._sent_at < LINGER_SECONDS and not self._closed:
+                continue  # others send all the time; this thread would only be in their way
             self._urgent.clear()
             self._wake.clear()
             if not self._has_work():
