@@ -93,7 +93,7 @@ def open_engine(config: Config | None = None) -> Engine:
 
 
 def prepare_home(config: Config) -> Path:
-    """Make the home folder, private to its user.
+    """Make the home folder, private to its user; the mode of one that is there already stays as its owner chose it.
 
     Raises:
         ConfigError: it can't be made, or lies where SQLite is unsafe.
@@ -101,8 +101,6 @@ def prepare_home(config: Config) -> Path:
     home = Path(config.home)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if home.stat().st_mode & 0o077 and home.stat().st_uid == os.getuid():
-            home.chmod(0o700)
     except OSError as problem:
         raise ConfigError(
             f"The home folder {home} can't be used: {problem.strerror}.",

@@ -5,6 +5,7 @@ Commands are imported when they are called; what `--help` says of them stands he
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that can't show a character is no error
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed by the caller (>&-): nobody reads
     try:
         code = _call(arguments)
         sys.stdout.flush()
@@ -73,6 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Whoever read our output has read enough. What is still buffered must not fail a second time at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        tell(f"What was to be printed can't be written: {problem.strerror}.")
+        code = OTHER
     sys.exit(code)
 
 
@@ -93,8 +100,10 @@ def _call(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         tell("Interrupted.")
         return OTHER
-    except BrokenPipeError:
-        raise
+    except OSError as problem:
+        if isinstance(problem, BrokenPipeError) or problem.errno in (errno.ENOSPC, errno.EIO):
+            raise
+        return _explain(problem)
     except Exception as problem:
         return _explain(problem)
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from stellwerk.api import views
 from stellwerk.cli.output import make_table, open_page, plain, state_text
-from stellwerk.cli.text import COLOURS, GLYPHS, ago, clock, count_states, duration, lines, one_line, seconds_of
+from stellwerk.cli.text import COLOURS, GLYPHS, ago, clock, count_states, duration, lines, one_line, seconds_of, word
 from stellwerk.model.states import CAUSES, LABELS
 from stellwerk.store.port import Store
 
@@ -182,8 +182,7 @@ def _print_tasks(
     if unlucky:
         _print_section(console, "Not completed", _tasks(unlucky, run, now))
         _print_rest(console, total - states.get("completed", 0) - len(unlucky), "more", run)
-    name = one_line(run["name"])
-    console.print(Text(f"  stellwerk runs show {name} --limit {min(total, 1000)} lists them one by one", "dim"))
+    console.print(Text(f"  stellwerk runs show {word(run)} --limit {min(total, 1000)} lists them one by one", "dim"))
 
 
 def _print_rest(console: Console, count: int, what: str, run: dict[str, Any]) -> None:

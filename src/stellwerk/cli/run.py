@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from stellwerk.cli.main import OTHER, tell
-from stellwerk.cli.text import COLOURS, GLYPHS, count_states, duration, lines, one_line, seconds_of
+from stellwerk.cli.text import COLOURS, GLYPHS, count_states, duration, lines, one_line, seconds_of, word
 from stellwerk.model.states import LABELS
 
 __all__ = ["EXIT_CODES", "run", "summary"]
@@ -176,7 +176,7 @@ def summary(run: dict[str, Any], states: dict[str, int]) -> str:
         ended += f" · {total:,} task{'s' if total != 1 else ''}: {count_states(states)}"
     for line in _reasons(run):
         ended += f"\n  {one_line(line)}"
-    return f"{ended}\n  stellwerk runs show {name}"
+    return f"{ended}\n  stellwerk runs show {word(run)}"
 
 
 def _reasons(run: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -43,6 +44,9 @@ def _find(engine: Engine, text: str) -> dict[str, Any]:
     return run
 
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+
+
 def _complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from stellwerk.api import views
     from stellwerk.assemble import open_engine
@@ -52,8 +56,10 @@ def _complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -
     except Exception:  # a completion says nothing rather than spoil the line that is being typed
         return []
     with contextlib.closing(engine):
-        names = dict.fromkeys(run["name"] for run in views.recent_runs(engine.store, LISTED))
-    return [name for name in names if name.startswith(incomplete)]
+        found = views.recent_runs(engine.store, LISTED)
+    # A shell would obey what stands in a name; where that could be, the id is offered instead.
+    words = dict.fromkeys(run["name"] if _PLAIN_NAME.fullmatch(run["name"]) else run["id"] for run in found)
+    return [word for word in words if word.startswith(incomplete)]
 
 
 _run_argument = click.argument("run", metavar="RUN", shell_complete=_complete_run)

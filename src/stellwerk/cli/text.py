@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 __all__ = [
     "COLOURS",
@@ -17,6 +19,7 @@ __all__ = [
     "lines",
     "one_line",
     "seconds_of",
+    "word",
 ]
 
 GLYPHS: dict[str, str] = {
@@ -57,6 +60,12 @@ _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\x1b": "\\x1b"}
 def one_line(text: object) -> str:
     """Make a text harmless in a terminal and one line long: control characters are shown, not obeyed."""
     return _unsafe_or_break.sub(_shown, str(text))
+
+
+def word(run: Mapping[str, Any]) -> str:
+    """Name a run as a shell takes it: its name, quoted where needed, or its id where the name could be an option."""
+    name = str(run["name"])
+    return shlex.quote(name) if name.isprintable() and not name.startswith("-") else str(run["id"])
 
 
 def lines(text: object) -> str:

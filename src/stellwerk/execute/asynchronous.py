@@ -176,6 +176,20 @@ _rooted: list[tuple[Scope, asyncio.Task[Any]]] = []
 _replaced: dict[int, Any] = {}
 
 
+def _after_fork() -> None:
+    # The child shares the pipe by which signals reach its parent's loop: one sent to it would arrive there.
+    if _replaced:
+        with contextlib.suppress(ValueError):  # not in what is the main thread here
+            signal.set_wakeup_fd(-1)
+            for number, old in _replaced.items():
+                signal.signal(number, old)
+    _replaced.clear()
+    _rooted.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 def _take_signals(loop: asyncio.AbstractEventLoop) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         old = signal.getsignal(number)

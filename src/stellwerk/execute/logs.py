@@ -23,6 +23,7 @@ from stellwerk.sdk.parameters import shown
 
 RUN_LOGGER = "stellwerk.run"
 _print = builtins.print
+_input = builtins.input
 
 
 class RunHandler(logging.Handler):
@@ -66,9 +67,16 @@ def _is_alone(handler: logging.Handler) -> bool:
 
 def _show(name: str, record: logging.LogRecord, text: str) -> None:
     try:
-        progress.write(f"{_clock(int(record.created))} {record.levelname:<7} {name} · {text}\n")
+        progress.write(f"{_clock(int(record.created))} {record.levelname:<7} {_plain(name)} · {_plain(text)}\n")
     except (OSError, ValueError, AttributeError):
         pass  # stderr is closed or gone: the line is recorded all the same
+
+
+def _plain(text: str) -> str:
+    """Show control characters instead of obeying them: a terminal must not do what a name or a line says."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 @lru_cache(maxsize=4)
@@ -94,6 +102,7 @@ def install(level: str) -> None:
     _handler = _handler or RunHandler()
     root.addHandler(_handler)
     builtins.print = _recording_print
+    builtins.input = _asking_input
 
 
 def _recording_print(*values: Any, **options: Any) -> None:
@@ -108,6 +117,11 @@ def _recording_print(*values: Any, **options: Any) -> None:
         owner = frame.scope.owner
         owner.log(frame.run_id_bytes, frame.attempt, now(), logging.INFO, "print", clean(text))
     _print(*values, **options)
+
+
+def _asking_input(prompt: object = "", /) -> str:
+    with progress.paused():
+        return _input(prompt)
 
 
 def warn(frame: Frame, text: str) -> None:

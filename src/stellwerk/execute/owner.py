@@ -268,6 +268,14 @@ class Owner:
             messages.append(Logged(lines))
         if not messages and not entries and self._opening is None:
             return
+        if self._opening is not None and not any(
+            isinstance(message, Submitted) and message.run_id == self.root_id for message in messages
+        ):
+            # Without the root run itself there is nothing to own: a run that could not be submitted leaves no lease.
+            for held in entries:
+                if held.ticket is not None:
+                    held.ticket.is_done = True
+            return
         batch = Batch(self.root_id, self._fence, self._seq + 1, messages, self._opening)
         self._under_way, self._draft, self._drafted_lines, self._open = (batch, entries), [], [], opened
 

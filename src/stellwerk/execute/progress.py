@@ -17,7 +17,8 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 __all__ = ["Counts", "Progress", "write"]
@@ -43,6 +44,22 @@ leaves_summary = True
 
 _lock = threading.RLock()
 _active: Progress | None = None
+_pauses = 0
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Take the display away while somebody else has the terminal, such as a question to the user."""
+    global _pauses
+    with _lock:
+        if _active is not None:
+            _active._erase()
+        _pauses += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _pauses -= 1
 
 
 def write(text: str) -> None:
@@ -151,6 +168,8 @@ class Progress:
             self._put(f"\x1b[{drawn}A\r\x1b[J")
 
     def _draw(self) -> None:
+        if _pauses:
+            return
         if not self._is_clear:  # somebody prints a line in pieces, or asks something: wait until it is complete
             return
         width, height = _size()

@@ -6,6 +6,7 @@ until its bookkeeping is done; where it calls user code or waits, `with exposed`
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -82,7 +83,11 @@ def _raise(number: int) -> None:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    if shield.depth:
+    if os.getpid() != _pid:
+        # A child that was hit before it could put the handlers back: it does what it would have done without us.
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    elif shield.depth:
         shield.pending = number
     else:
         _raise(number)
@@ -96,6 +101,9 @@ class Handlers:
 
     def __enter__(self) -> Handlers:
         if threading.get_ident() == _main:
+            global _pid
+            _pid = os.getpid()
+            _in_place.append(self)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 old = signal.getsignal(number)
                 if old in (signal.SIG_DFL, signal.default_int_handler):
@@ -103,9 +111,30 @@ class Handlers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self in _in_place:
+            _in_place.remove(self)
+        self.restore()
+
+    def restore(self) -> None:
+        """Put the handlers back that were there before."""
         for number, old in self._old.items():
             signal.signal(number, old)
         self._old.clear()
+
+
+_in_place: list[Handlers] = []
+_pid = os.getpid()
+
+
+def _after_fork() -> None:
+    # A child (of multiprocessing, say) is not ours to shield: whoever forked it ends it by SIGTERM.
+    shield.depth = shield.pending = 0
+    while _in_place:
+        with contextlib.suppress(ValueError):  # not in what is the main thread here
+            _in_place.pop().restore()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def guarded(inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:

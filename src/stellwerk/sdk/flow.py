@@ -62,7 +62,7 @@ class Flow(Definition, Generic[P, R]):
         self._define(fn, "flow", name, tags)
         self.options = options
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the flow here and return its value; an async flow gives a coroutine.
 
         Raises:
@@ -155,6 +155,8 @@ def _make(fn: Callable[..., Any], name: str | None = None, tags: Iterable[str] =
     runner = options.get("task_runner")
     if runner is not None and not isinstance(runner, ThreadPoolTaskRunner):
         raise DefinitionError(f"task_runner={runner!r} of {what} must be a ThreadPoolTaskRunner(…).")
+    if options.get("flow_run_name") == "":
+        raise DefinitionError(f"flow_run_name of {what} is empty.", hint="Leave it out for a random name.")
     for field in ("version", "flow_run_name"):
         if options.get(field) is not None and not callable(options[field]):
             checked_text(what, field, options[field])

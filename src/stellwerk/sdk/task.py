@@ -50,11 +50,11 @@ class Task(Definition, Generic[P, R]):
         self._define(fn, "task", name, tags)
         self.options = options
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task here and return its value; an async task gives a coroutine, a generator task a generator."""
         return cast("R", runtime.get().call_task(self, args, kwargs))
 
-    def submit(self, *args: Any, wait_for: Iterable[Any] | None = None, **kwargs: Any) -> Future[R]:
+    def submit(self, /, *args: Any, wait_for: Iterable[Any] | None = None, **kwargs: Any) -> Future[R]:
         """Hand the call to the flow's task runner.
 
         Args:
@@ -68,7 +68,7 @@ class Task(Definition, Generic[P, R]):
         """
         return runtime.get().submit_task(self, args, kwargs, wait_for)
 
-    def map(self, *args: Any, wait_for: Iterable[Any] | None = None, **kwargs: Any) -> Futures[R]:
+    def map(self, /, *args: Any, wait_for: Iterable[Any] | None = None, **kwargs: Any) -> Futures[R]:
         """Hand the task to the task runner once for each item of its iterable arguments.
 
         Args:
