@@ -200,10 +200,14 @@ def _block_of(sql: str) -> str:
     return sql.replace(found[0], "VALUES " + ", ".join([found[1]] * BLOCK)) if found else ""
 
 
-def network_file_system(folder: Path) -> str:
-    """Name the network file system that a folder lies on; empty when it lies on a local one or nobody can tell."""
+def network_file_system(folder: Path, table: Path = Path("/proc/self/mounts")) -> str:
+    """Name the network file system that a folder lies on; empty when it lies on a local one or nobody can tell.
+
+    Args:
+        table: what is mounted where, as Linux tells it (proc(5)).
+    """
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+        mounts = table.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     where, best, kind = str(folder.resolve()), "", ""
