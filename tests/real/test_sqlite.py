@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import resource
@@ -156,7 +157,7 @@ def fill(path: Path) -> tuple[int, UnavailableError]:
 
 @pytest.fixture(params=["disk", "limit"])
 def small_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """Give a folder in which little fits: a disk of 3 MB; or files of up to 3 MB, also where one may not mount."""
+    """Give a folder in which little fits: a disk of 3 MB; or, also where one may not mount, see `little_fits`."""
     folder = tmp_path / "small"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
@@ -165,21 +166,30 @@ def small_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pat
         yield folder
         subprocess.run(["umount", "-l", str(folder)], check=True)
         return
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, limits[1]))
     yield folder
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@contextlib.contextmanager
+def little_fits(folder: Path, size: int) -> Iterator[None]:
+    """Limit what fits, where the disk does not: for the moment only, since pytest itself may write to a file."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if not os.path.ismount(folder):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_full_disk_loses_nothing_that_was_acknowledged(small_folder: Path, tmp_path: Path) -> None:
     path = small_folder / "stellwerk.db"
-    acknowledged, problem = fill(path)
+    with little_fits(small_folder, 3 << 20):
+        acknowledged, problem = fill(path)
     assert str(path) in str(problem)
     assert problem.hint
     if os.path.ismount(small_folder):
         assert "is full" in str(problem)
     # Elsewhere, with room, the record is whole and goes on.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.getrlimit(resource.RLIMIT_FSIZE)[1],) * 2)
     target = tmp_path / "moved.db"
     for suffix in ("", "-wal"):
         if Path(f"{path}{suffix}").exists():
@@ -195,9 +205,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(small_folder: Path, tmp
 def test_a_full_disk_is_told_when_a_store_is_made(small_folder: Path) -> None:
     if os.path.ismount(small_folder):
         (small_folder / "ballast").write_bytes(b"x" * (3 << 20))
-    else:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-    with pytest.raises(UnavailableError) as caught:
+    with little_fits(small_folder, 0), pytest.raises(UnavailableError) as caught:
         SqliteStore(small_folder / "stellwerk.db")
     assert caught.value.hint
 
