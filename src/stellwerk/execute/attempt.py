@@ -15,7 +15,7 @@ from stellwerk.execute.scope import Frame
 from stellwerk.execute.signals import Terminated, exposed
 from stellwerk.model.states import Cause
 from stellwerk.sdk.context import current
-from stellwerk.sdk.futures import blocking
+from stellwerk.sdk.futures import blocking, patiently
 from stellwerk.sdk.parameters import shown
 
 
@@ -143,7 +143,7 @@ def _call_limited(frame: Frame, body: Callable[[], Any], timeout_seconds: float)
     thread.start()
     try:
         with exposed:
-            is_done = done.acquire(timeout=timeout_seconds)
+            is_done = patiently(lambda seconds: done.acquire(timeout=seconds), timeout_seconds)
     except BaseException as problem:
         with frame.lock:
             frame.stop_body()

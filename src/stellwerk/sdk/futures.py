@@ -24,6 +24,25 @@ blocking = threading.local()
 """`blocking.worker`, set in the threads of a pool, gives up the thread's place while it waits: no pool can deadlock."""
 
 
+def patiently(acquire: Callable[[float], bool], timeout: float | None) -> bool:
+    """Wait in steps of a second at most.
+
+    A signal that arrives just before a thread falls asleep in C code is noticed only when it wakes (CPython looks for
+    signals between steps of Python code), so nobody sleeps for long.
+
+    Args:
+        acquire: waits for that many seconds; returns whether it got what it waits for.
+        timeout: seconds in all; None for as long as it takes.
+    """
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        rest = 1.0 if end is None else min(1.0, end - time.monotonic())
+        if acquire(max(0.0, rest)):
+            return True
+        if end is not None and time.monotonic() >= end:
+            return False
+
+
 class Future(Generic[R]):
     """Hold the place of a value that a submitted call will give.
 
@@ -188,7 +207,7 @@ class Future(Generic[R]):
         if worker is not None:
             worker.give_up()
         try:
-            if not waiter.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+            if not patiently(lambda seconds: waiter.acquire(timeout=seconds), timeout):
                 raise TimeoutError(f"{self.name!r} has not ended within {timeout} s; it goes on.")
         finally:
             if worker is not None:
@@ -302,7 +321,8 @@ def as_completed(futures: Iterable[Future[T]], timeout: float | None = None) -> 
         if worker is not None:
             worker.give_up()
         try:
-            got = ready.acquire(timeout=None if end is None else max(0.0, end - time.monotonic()))
+            rest = None if end is None else end - time.monotonic()
+            got = patiently(lambda seconds: ready.acquire(timeout=seconds), rest)
         finally:
             if worker is not None:
                 worker.come_back()
