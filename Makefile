@@ -4,6 +4,7 @@
 #   make test             the whole test suite; make test ARGS="-k calls -x" chooses
 #   make check            linting, formatting, types, import contracts; of the page, too
 #   make ui               build the web page (npm run dev in ui/ serves it while you work on it)
+#   make proof            the long proofs; their last reports, with the commit they ran on, lie in docs/proofs
 #   make bench            all benchmarks; make bench ARGS="chain fanout --json" chooses
 #   make clean            remove everything that make made
 #
@@ -24,7 +25,7 @@ PAGE := src/stellwerk/ui_dist/index.html
 PAGE_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check ui bench clean postgres chromium
+.PHONY: help run test check ui proof bench clean postgres chromium
 .DELETE_ON_ERROR:
 
 help:
@@ -47,6 +48,10 @@ check: $(DEV) $(MODULES)
 		npm run --silent tokens && npm run --silent test
 
 ui: $(PAGE)
+
+proof: $(DEV) postgres
+	@STELLWERK_PROOF_KILLS=300 STELLWERK_PROOF_REPORT=$(abspath docs/proofs/server-kills.json) \
+		$(BIN)/python -m pytest tests/real/test_server_kills.py $(ARGS)
 
 bench: $(DEV)
 	@$(BIN)/python benchmarks/run.py $(ARGS)

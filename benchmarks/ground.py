@@ -76,6 +76,11 @@ class Ground:
     ) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def use(self, home: Path) -> None:
+        """Take another home than the fresh one, such as one that was filled before."""
+        self.home = home
+        self.environment["STELLWERK_HOME"] = str(home)
+
     @property
     def database(self) -> Path:
         """Return where the embedded database lies."""

@@ -1,12 +1,22 @@
-import react from '@vitejs/plugin-react'
 import { fileURLToPath } from 'node:url'
+import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
+
+// While developing, Vite serves the page instead of Stellwerk's server, which would do this.
+function injectBase(html: string): string {
+  return html.replace('<head>', '<head><base href="/" />')
+}
 
 // Relative addresses, so that the page works under any path: the server injects a <base href>.
 export default defineConfig({
   base: './',
-  plugins: [react()],
-  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  plugins: [react(), { name: 'base', apply: 'serve', transformIndexHtml: injectBase }],
+  resolve: {
+    alias: {
+      '@fonts': fileURLToPath(new URL('./node_modules/@fontsource-variable', import.meta.url)),
+      '@': fileURLToPath(new URL('./src', import.meta.url)),
+    },
+  },
   build: {
     target: 'es2023',
     outDir: '../src/stellwerk/ui_dist',
@@ -17,6 +27,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // A preload of every lazy chunk would undo that they are lazy.
     modulePreload: { polyfill: false },
+    // scripts/finish.mjs has the limits that count, for what is sent.
+    chunkSizeWarningLimit: 1000,
   },
   server: { proxy: { '/api': { target: 'http://127.0.0.1:4711', ws: true }, '/graphql': 'http://127.0.0.1:4711' } },
   test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'] },

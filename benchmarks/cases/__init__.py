@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import starting, tasks, lines  # isort: skip - the order of the table
+from cases import starting, tasks, lines, serving, page  # isort: skip - the order of the table
 from cases.case import CASES, Case, Sample
 
-__all__ = ["CASES", "Case", "Sample", "lines", "starting", "tasks"]
+__all__ = ["CASES", "Case", "Sample", "lines", "page", "serving", "starting", "tasks"]

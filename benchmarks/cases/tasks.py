@@ -12,11 +12,13 @@ WARM = 10  # the workloads' own warm-up flow, in the same process
 ROW_BYTES = 400  # about what a task run weighs; the payload of a limit's row
 
 
-def _limit(ground: Ground, rows: int, per_commit: int) -> float:
+def limit(ground: Ground, rows: int, per_commit: int) -> float:
+    """Measure bare rows of a task run's size."""
     return rows / float(ground.work("limit.py", rows, per_commit, ROW_BYTES, "random")["seconds"])
 
 
-def _rate(told: dict[str, float], count: int) -> Sample:
+def rate(told: dict[str, float], count: int) -> Sample:
+    """Make tasks a second of what a workload told."""
     return Sample(count / told["seconds"], told["cpu_seconds"] / count * 1e6)
 
 
@@ -32,14 +34,14 @@ def check_chain(ground: Ground) -> None:
     unit="tasks/s",
     at_least=5_000,
     cpu_unit="µs/task",
-    limit=lambda ground: _limit(ground, CHAIN, 1),
+    limit=lambda ground: limit(ground, CHAIN, 1),
     check=check_chain,
 )
 def take_chain(ground: Ground) -> Sample:
     """Time the flow call inside the process, after a warm-up flow."""
     told = ground.work("chain.py", CHAIN)
     ground.expect_runs(flows=2, tasks=CHAIN + WARM)
-    return _rate(told, CHAIN)
+    return rate(told, CHAIN)
 
 
 @case(
@@ -48,13 +50,13 @@ def take_chain(ground: Ground) -> Sample:
     unit="tasks/s",
     at_least=12_000,
     cpu_unit="µs/task",
-    limit=lambda ground: _limit(ground, FANOUT, 1_000),
+    limit=lambda ground: limit(ground, FANOUT, 1_000),
 )
 def take_fanout(ground: Ground) -> Sample:
     """Time the flow call and the wait for the last row, inside the process, after a warm-up flow."""
     told = ground.work("fanout.py", FANOUT)
     ground.expect_runs(flows=2, tasks=FANOUT + WARM)
-    return _rate(told, FANOUT)
+    return rate(told, FANOUT)
 
 
 @case(

@@ -1,0 +1,41 @@
+import { Tabs as Base } from '@base-ui/react/tabs'
+import styles from './Tabs.module.css'
+
+/** One tab: what it is called in the URL, and on the page. */
+export interface TabItem {
+  value: string
+  label: React.ReactNode
+}
+
+interface TabsProps {
+  items: readonly TabItem[]
+  value: string
+  onChange: (value: string) => void
+  /** Named for readers: what the tabs choose between. */
+  label: string
+  /** The panel of the chosen tab. */
+  children: React.ReactNode
+  /** At the end of the row. */
+  actions?: React.ReactNode
+}
+
+/** A row of tabs with the panel of the chosen one. */
+export function Tabs({ items, value, onChange, label, children, actions }: TabsProps) {
+  return (
+    <Base.Root value={value} onValueChange={(next) => next !== null && onChange(String(next))} className={styles.root}>
+      <div className={styles.row}>
+        <Base.List className={styles.list} aria-label={label} activateOnFocus={false}>
+          {items.map((item) => (
+            <Base.Tab key={item.value} value={item.value} className={styles.tab}>
+              {item.label}
+            </Base.Tab>
+          ))}
+        </Base.List>
+        {actions}
+      </div>
+      <Base.Panel value={value} className={styles.panel}>
+        {children}
+      </Base.Panel>
+    </Base.Root>
+  )
+}
