@@ -178,7 +178,8 @@ def check_all(url: str) -> None:
         story.setdefault(run_id, []).append(StoryRecord(*row))
     runs = runs_of(url)
     found = {run.id.hex(): violations(run, attempts.get(run.id, []), story.get(run.id, [])) for run in runs.values()}
-    assert not {name: told for name, told in found.items() if told}
+    wrong = {name: told for name, told in found.items() if told}
+    assert not wrong, wrong
     assert set(attempts) | set(story) <= set(runs)
     counted = {row[:5]: row[5] for row in rows(url, "counters") if row[5]}
     assert counted == recount(runs)

@@ -237,8 +237,6 @@ def test_runs_are_found(store: Store) -> None:
     assert ids("runs_recent_all", "default", 10) == [task, child, *newest_first]
     assert ids("run_children", first.id, 10) == [child]
     assert ids("run_children", child, 10) == [task]
-    assert store.select("run_children_count", (child,)) == [(1,)]
-    assert store.select("run_children_states", (child,)) == [("couple", "pending", 1, None, None)]
     assert ids("runs_by_name", "default", "night train") == newest_first[:2]
     assert ids("runs_by_prefix", first.id[:8] + bytes(8), first.id[:8] + b"\xff" * 8)[0] == first.id
     assert store.select("result_of", (first.id,)) == [(RESULT.hash, 5, RESULT.data, "5")]

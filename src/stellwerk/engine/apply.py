@@ -84,7 +84,15 @@ def apply_one(transaction: Transaction, batch: Batch) -> Ack:
     return Ack(batch.seq)
 
 
-def crash(store: Store, root_id: bytes, fence: int, at: int, cause: Cause, label: str) -> bool:
+def crash(
+    store: Store,
+    root_id: bytes,
+    fence: int,
+    at: int,
+    cause: Cause,
+    label: str,
+    last_heard: tuple[int, int] | None = None,
+) -> bool:
     """Take over a root run whose owner is gone and end everything of it that has not ended.
 
     Args:
@@ -92,13 +100,15 @@ def crash(store: Store, root_id: bytes, fence: int, at: int, cause: Cause, label
         fence: the fence under which the owner was found dead; whoever took over first wins.
         at: when it was noticed, microseconds since the epoch, UTC.
         cause: why, with the evidence.
+        last_heard: (seq, counter) of a lease that has lapsed: if its owner was heard since, it keeps the run.
 
     Returns: whether this call did it.
 
     Idempotent: by (root run, fence).
     """
     with store.write() as transaction:
-        if transaction.change("lease_take", (root_id, fence)) != 1:
+        verb = "lease_take" if last_heard is None else "lease_take_silent"
+        if transaction.change(verb, (root_id, fence, *(last_heard or ()))) != 1:
             return False
         ids = [row[0] for row in transaction.select("runs_unfinished_of", (root_id,))]
         known = transaction.load(ids)

@@ -20,7 +20,7 @@ from stellwerk.model.records import CHANGING, Changes, Known, RunRecord
 
 Row = tuple[Any, ...]
 CHUNK = 500  # parameters in one list; SQLite allows 32,766 and Postgres 65,535 in a statement
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _changing = CHANGING
 
@@ -143,6 +143,10 @@ class Store(Protocol):
     dialect: str
     address: str
     database_id: str
+    look_seconds: float
+    """How long to wait between two looks for what other processes committed, so that they cost next to nothing."""
+    may_commit_late: bool
+    """Whether a row with a smaller `seq` may be committed after one with a greater `seq`."""
 
     def write(self) -> AbstractContextManager[Transaction]:
         """Open a write transaction: commits on leaving, rolls back on an exception.
@@ -155,6 +159,19 @@ class Store(Protocol):
 
     def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
         """Run a named statement that reads, outside the writer."""
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement that reads, outside the writer: one that was composed from the store's catalogue.
+
+        Raises:
+            UnavailableError: the database can't be asked just now.
+        """
+
+    def data_version(self) -> int:
+        """Tell a number that differs from the last one told if anything was committed since, by whomever.
+
+        Where the database can't tell cheaply, it differs always. Asked by one thread.
+        """
 
     def close(self) -> None:
         """Give back connections and files. Idempotent."""

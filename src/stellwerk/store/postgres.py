@@ -11,6 +11,7 @@ under an advisory lock, in one transaction.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import threading
@@ -40,7 +41,8 @@ WRITER = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') <> 'remote_apply'"
 )
-READER = "SET default_transaction_read_only = on"
+# What is read here is small; compiling a plan (jit) costs more than running it.
+READER = "SET default_transaction_read_only = on; SET jit = off"
 _graveyard: list[object] = []
 
 
@@ -58,6 +60,8 @@ class PostgresStore:
     """
 
     dialect = "postgres"
+    look_seconds = 0.25
+    may_commit_late = True
 
     def __init__(self, url: str, durability: str = "strict") -> None:
         self._driver = _driver()
@@ -65,6 +69,7 @@ class PostgresStore:
         self._sql = statements("postgres")
         self._many = {sql: self._sql[f"{name}_many"] for name, sql in self._sql.items() if f"{name}_many" in self._sql}
         self._thread_lock = threading.Lock()
+        self._looks = itertools.count(1)
         self._readers: list[psycopg.Connection[Row]] = []
         self._pid = os.getpid()
         self._writer: psycopg.Connection[Row] | None = self._connect(WRITER)
@@ -216,14 +221,17 @@ class PostgresStore:
 
     def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
         """Run a named statement that reads, on a connection of its own."""
-        sql, bound = bind(self._sql[name], parameters, listed)
+        return self.read(*bind(self._sql[name], parameters, listed))
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement that reads, on a connection of its own."""
         while True:
             try:
                 reader, fresh = self._readers.pop(), False
             except IndexError:
                 reader, fresh = self._connect(READER), True
             try:
-                rows = reader.execute(sql, bound, binary=True).fetchall()
+                rows = reader.execute(sql.encode(), parameters, binary=True).fetchall()
             except BaseException as problem:
                 broken = reader.broken
                 reader.close()
@@ -237,6 +245,10 @@ class PostgresStore:
             else:
                 reader.close()
             return rows
+
+    def data_version(self) -> int:
+        """Tell a new number each time, since nothing cheaper than looking would tell: see `Store.data_version`."""
+        return next(self._looks)
 
     def close(self) -> None:
         """Close all connections; in a forked child only forget them, since closing would end the parent's."""

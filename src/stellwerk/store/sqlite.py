@@ -41,6 +41,8 @@ class SqliteStore:
     """
 
     dialect = "sqlite"
+    look_seconds = 0.05
+    may_commit_late = False
 
     def __init__(self, path: Path, durability: str = "strict") -> None:
         self.address = str(path)
@@ -48,6 +50,7 @@ class SqliteStore:
         self._sql = statements("sqlite")
         self._thread_lock = threading.Lock()
         self._readers: list[sqlite3.Connection] = []
+        self._watcher: sqlite3.Connection | None = None
         self._pid = os.getpid()
         self._is_closed = False
         with _translated(path):
@@ -168,6 +171,10 @@ class SqliteStore:
 
     def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
         """Run a named statement that reads, on a connection of its own."""
+        return self.read(*bind(self._sql[name], parameters, listed))
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a statement that reads, on a connection of its own."""
         try:
             reader = self._readers.pop()
         except IndexError:
@@ -176,13 +183,26 @@ class SqliteStore:
                 reader.execute("PRAGMA query_only = ON")
         try:
             with _translated(self._path):
-                return reader.execute(*bind(self._sql[name], parameters, listed)).fetchall()
+                return reader.execute(sql, parameters).fetchall()
         finally:
             self._readers.append(reader)
+
+    def data_version(self) -> int:
+        """Tell whether anything was committed: see `Store.data_version`.
+
+        Source: https://www.sqlite.org/pragma.html#pragma_data_version; comparable on one connection only.
+        """
+        with _translated(self._path):
+            if self._watcher is None:
+                self._watcher = self._connect("NORMAL")
+            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         """Close all connections; in a forked child only forget them, since closing would touch the parent's files."""
         readers, self._readers = self._readers, []
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            readers.append(watcher)
         if os.getpid() != self._pid:
             _graveyard.extend([self._writer, readers])
             return

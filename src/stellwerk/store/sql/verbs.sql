@@ -159,14 +159,6 @@ SELECT RUN FROM runs r WHERE r.project = ? AND r.name = ? AND r.kind = 'flow' OR
 -- name: run_children
 SELECT RUN FROM runs r WHERE r.parent_id = ? ORDER BY r.seq LIMIT ?
 
--- name: run_children_count
-SELECT COUNT(*) FROM runs WHERE parent_id = ?
-
--- name: run_children_states
--- How a run's children stand, by task and state.
-SELECT COALESCE(task, flow), state, COUNT(*), MIN(started_at), MAX(ended_at) FROM runs WHERE parent_id = ?
-GROUP BY COALESCE(task, flow), state ORDER BY MIN(seq)
-
 -- name: attempts_of
 SELECT run_id, number, state, label, cause, evidence, error, started_at, ended_at FROM attempts
 WHERE run_id IN (??) ORDER BY run_id, number
@@ -303,3 +295,174 @@ INSERT INTO meta (key, value) VALUES (?, ?)
 -- name: tables_present postgres
 -- Tables of ours, or of somebody else under the same names.
 SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ANY(?)
+
+-- ── a server ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- name: lease_take_silent
+-- The same as lease_take for an owner who was not heard for a lease, unless it was heard after all: what it sent may have
+-- waited to be written.
+UPDATE leases SET fence = fence + 1, seq = 0 WHERE root_id = ? AND fence = ? AND seq = ? AND counter = ? AND is_held = 1
+
+-- name: lease_fences
+-- Under which fences root runs that were in hand stand now: who took them over.
+SELECT root_id, fence FROM leases WHERE root_id IN (??)
+
+-- name: meta_get
+SELECT value FROM meta WHERE key = ?
+
+-- name: meta_keep
+-- What a database keeps for good; of several who come at once, the first one decides.
+INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING
+
+-- ── watching: what other processes committed ─────────────────────────────────────────────────────────────────────────
+
+-- name: leases_watched
+-- Who has come how far: a partial index, as small as the work in hand.
+SELECT root_id, fence, seq FROM leases WHERE is_held = 1
+
+-- name: roots_newest
+SELECT MAX(seq) FROM runs WHERE project = ? AND parent_id IS NULL
+
+-- name: roots_since
+-- Root runs that are new, in order.
+SELECT seq, id FROM runs WHERE project = ? AND parent_id IS NULL AND seq > ? ORDER BY seq LIMIT ?
+
+-- ── counting for metrics ─────────────────────────────────────────────────────────────────────────────────────────────
+
+-- name: runs_unfinished_states
+-- How many runs are in hand, by state: a partial index, as small as the work in hand.
+SELECT state, COUNT(*) FROM runs WHERE ended_at IS NULL GROUP BY state
+
+-- ── searching log lines ──────────────────────────────────────────────────────────────────────────────────────────────
+
+-- name: logs_found_of_root
+-- Lines of a root run and of everything below it that contain a text, from a level up.
+SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.name, '') FROM logs l
+LEFT JOIN runs r ON r.id = l.run_id
+WHERE l.root_id = ? AND l.n > ? AND l.level >= ? AND l.message LIKE ? ESCAPE '!' ORDER BY l.n LIMIT ?
+
+-- name: logs_found_of_root postgres
+SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.name, '') FROM logs l
+LEFT JOIN runs r ON r.id = l.run_id
+WHERE l.root_id = ? AND l.n > ? AND l.level >= ? AND l.message ILIKE ? ESCAPE '!' ORDER BY l.n LIMIT ?
+
+-- name: logs_found_of_tree
+-- Lines of a run and of everything below it that contain a text, from a level up.
+WITH RECURSIVE below (id) AS (
+    SELECT r.id FROM runs r WHERE r.id = ?
+    UNION ALL
+    SELECT c.id FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id
+)
+SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.name, '') FROM logs l
+LEFT JOIN runs r ON r.id = l.run_id
+WHERE l.run_id IN (SELECT id FROM below) AND l.n > ? AND l.level >= ? AND l.message LIKE ? ESCAPE '!'
+ORDER BY l.n LIMIT ?
+
+-- name: logs_found_of_tree postgres
+WITH RECURSIVE below (id) AS (
+    SELECT r.id FROM runs r WHERE r.id = ?
+    UNION ALL
+    SELECT c.id FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id
+)
+SELECT l.n, l.run_id, l.attempt, l.at, l.level, l.logger, l.message, COALESCE(r.name, '') FROM logs l
+LEFT JOIN runs r ON r.id = l.run_id
+WHERE l.run_id IN (SELECT id FROM below) AND l.n > ? AND l.level >= ? AND l.message ILIKE ? ESCAPE '!'
+ORDER BY l.n LIMIT ?
+
+-- name: logs_found_of_root_tail
+-- Where the last lines of a root run that contain a text begin.
+SELECT MIN(n) FROM (
+    SELECT n FROM logs WHERE root_id = ? AND level >= ? AND message LIKE ? ESCAPE '!' ORDER BY n DESC LIMIT ?) l
+
+-- name: logs_found_of_root_tail postgres
+SELECT MIN(n) FROM (
+    SELECT n FROM logs WHERE root_id = ? AND level >= ? AND message ILIKE ? ESCAPE '!' ORDER BY n DESC LIMIT ?) l
+
+-- name: logs_found_of_tree_tail
+-- Where the last lines of a run and of everything below it that contain a text begin.
+WITH RECURSIVE below (id) AS (
+    SELECT r.id FROM runs r WHERE r.id = ?
+    UNION ALL
+    SELECT c.id FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id
+)
+SELECT MIN(n) FROM (
+    SELECT n FROM logs WHERE run_id IN (SELECT id FROM below) AND level >= ? AND message LIKE ? ESCAPE '!'
+    ORDER BY n DESC LIMIT ?) l
+
+-- name: logs_found_of_tree_tail postgres
+WITH RECURSIVE below (id) AS (
+    SELECT r.id FROM runs r WHERE r.id = ?
+    UNION ALL
+    SELECT c.id FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id
+)
+SELECT MIN(n) FROM (
+    SELECT n FROM logs WHERE run_id IN (SELECT id FROM below) AND level >= ? AND message ILIKE ? ESCAPE '!'
+    ORDER BY n DESC LIMIT ?) l
+
+-- ── what the page draws of one run: its timeline and its graph ──────────────────────────────────────────────────────
+
+-- name: timeline_head
+-- How far the record goes: with it, whether reading what is new or the whole run is shorter.
+SELECT MAX(seq) FROM runs
+
+-- name: timeline_all
+-- Task runs and child flow runs of a run, with the tasks that its tasks called, from a place in the record on.
+WITH RECURSIVE below (id, seq, kind) AS (
+    SELECT r.id, r.seq, r.kind FROM runs r WHERE r.parent_id = ?
+    UNION ALL
+    SELECT c.id, c.seq, c.kind FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
+)
+SELECT r.seq, r.created_at, r.started_at, r.ended_at, r.item_index, r.kind, COALESCE(r.task, r.flow), r.state, r.attempts
+FROM (SELECT seq FROM below WHERE seq > ? ORDER BY seq LIMIT ?) b CROSS JOIN runs r WHERE r.seq = b.seq ORDER BY r.seq
+
+-- name: timeline_new
+-- The same, read from that place in the record on: what is new, of whatever run, is little while a page looks.
+SELECT r.seq, r.created_at, r.started_at, r.ended_at, r.item_index, r.kind, COALESCE(r.task, r.flow), r.state, r.attempts
+FROM runs r WHERE r.seq > ? AND r.root_id = ? AND (r.parent_id = ? OR EXISTS (
+    WITH RECURSIVE above (parent_id, kind) AS (
+        SELECT p.parent_id, p.kind FROM runs p WHERE p.id = r.parent_id
+        UNION ALL
+        SELECT p.parent_id, p.kind FROM above a CROSS JOIN runs p WHERE p.id = a.parent_id AND a.kind = 'task'
+    )
+    SELECT 1 FROM above a WHERE a.parent_id = ? AND a.kind = 'task'))
+ORDER BY r.seq LIMIT ?
+
+-- name: timeline_open
+-- The same for places that a page knows and may have changed.
+SELECT r.seq, r.created_at, r.started_at, r.ended_at, r.item_index, r.kind, COALESCE(r.task, r.flow), r.state, r.attempts
+FROM runs r WHERE r.root_id = ? AND (r.parent_id = ? OR EXISTS (
+    WITH RECURSIVE above (parent_id, kind) AS (
+        SELECT p.parent_id, p.kind FROM runs p WHERE p.id = r.parent_id
+        UNION ALL
+        SELECT p.parent_id, p.kind FROM above a CROSS JOIN runs p WHERE p.id = a.parent_id AND a.kind = 'task'
+    )
+    SELECT 1 FROM above a WHERE a.parent_id = ? AND a.kind = 'task'))
+AND r.seq IN (??)
+
+-- name: graph_edges
+-- Which names gave results to which, and how often; bounded in what is looked at and in what is told.
+WITH RECURSIVE below (id, kind, name) AS (
+    SELECT r.id, r.kind, COALESCE(r.task, r.flow) FROM runs r WHERE r.parent_id = ?
+    UNION ALL
+    SELECT c.id, c.kind, COALESCE(c.task, c.flow)
+    FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
+)
+SELECT u.kind, COALESCE(u.task, u.flow), d.kind, d.name, COUNT(*)
+FROM (SELECT id, kind, name FROM below LIMIT ?) d CROSS JOIN edges e CROSS JOIN runs u
+WHERE e.downstream_id = d.id AND u.id = e.upstream_id
+GROUP BY u.kind, COALESCE(u.task, u.flow), d.kind, d.name
+ORDER BY u.kind, COALESCE(u.task, u.flow), d.kind, d.name LIMIT ?
+
+-- name: graph_edges postgres
+-- Row by row (OFFSET 0 keeps it so): a plan made before the tables are known to have grown would take minutes.
+WITH RECURSIVE below (id, kind, name) AS (
+    SELECT r.id, r.kind, COALESCE(r.task, r.flow) FROM runs r WHERE r.parent_id = ?
+    UNION ALL
+    SELECT c.id, c.kind, COALESCE(c.task, c.flow)
+    FROM below b CROSS JOIN runs c WHERE c.parent_id = b.id AND b.kind = 'task'
+)
+SELECT u.kind, u.name, d.kind, d.name, COUNT(*)
+FROM (SELECT id, kind, name FROM below LIMIT ?) d
+CROSS JOIN LATERAL (SELECT e.upstream_id FROM edges e WHERE e.downstream_id = d.id OFFSET 0) e
+CROSS JOIN LATERAL (SELECT r.kind, COALESCE(r.task, r.flow) AS name FROM runs r WHERE r.id = e.upstream_id OFFSET 0) u
+GROUP BY u.kind, u.name, d.kind, d.name ORDER BY u.kind, u.name, d.kind, d.name LIMIT ?
