@@ -27,10 +27,14 @@ from stellwerk.store.statements import SELECTED
 
 __all__ = [
     "find_run",
+    "has_blob",
+    "log_count",
     "logs",
     "prefixes",
     "recent_runs",
+    "result_of",
     "run_begun_by",
+    "run_by_id",
     "show_run",
     "story",
     "task_groups",
@@ -58,6 +62,20 @@ def recent_runs(store: Store, limit: int, include_children: bool = False) -> lis
     """
     rows = store.select("runs_recent_all" if include_children else "runs_recent", (PROJECT, limit))
     return _objects(store, rows)
+
+
+def run_by_id(store: Store, run_id: bytes) -> dict[str, Any]:
+    """Return the run that has an id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    rows = store.select("run_by_id", (run_id,))
+    if not rows:
+        raise NotFound(
+            f"There is no run {to_text(run_id)}.", hint="It may have been deleted, or lie in another database."
+        )
+    return _objects(store, rows)[0]
 
 
 def find_run(store: Store, text: str) -> tuple[dict[str, Any], str]:
@@ -180,6 +198,29 @@ def run_begun_by(store: Store, holder: Holder, since: int) -> dict[str, Any] | N
     return _objects(store, rows)[0] if rows else None
 
 
+def result_of(store: Store, run: dict[str, Any]) -> tuple[bytes, bytes | None]:
+    """Return a run's recorded result.
+
+    Returns: its digest, and its encoded bytes, or None when they lie in the blob store under that digest.
+
+    Raises:
+        NotFound: the run has none, or it was not recorded.
+    """
+    rows = store.select("result_of", (_identity(run),))
+    digest, _size, data, _preview = rows[0] if rows else (None,) * 4
+    if digest is None:
+        raise NotFound(
+            f"Run {run['name']!r} has no recorded result.",
+            hint="It has not completed, returned something that can't be pickled, or was told not to record it.",
+        )
+    return bytes(digest), bytes(data) if data is not None else None
+
+
+def has_blob(store: Store, run_id: bytes, digest: bytes) -> bool:
+    """Say whether a run, an item of it or its plan refers to a blob."""
+    return bool(store.select("blob_of", (run_id, digest) * 3))
+
+
 def prefixes(store: Store, runs: Sequence[dict[str, Any]], shortest: int = 8) -> dict[str, str]:
     """Return for each run's id the shortest beginning that no other run's has, of at least `shortest` digits."""
     found: dict[str, str] = {}
@@ -234,7 +275,13 @@ def _plain_story(record: RunRecord, first_told: Row | None, first_attempt: Row |
 
 
 def logs(
-    store: Store, run: dict[str, Any], after: int = 0, limit: int = 1_000, level: int = 0, tail: int | None = None
+    store: Store,
+    run: dict[str, Any],
+    after: int = 0,
+    limit: int = 1_000,
+    level: int = 0,
+    tail: int | None = None,
+    text: str = "",
 ) -> list[dict[str, Any]]:
     """List log lines of a run and of everything below it, in the order in which they were logged.
 
@@ -243,18 +290,21 @@ def logs(
         limit: how many at most.
         level: the lowest level, as Python's logging numbers them.
         tail: only the last so many.
+        text: only lines whose message contains it; whether A to Z are capitals does not matter.
 
     Returns: lines of `n, at, level, logger, message, run_id, run, attempt`; empty when there is none (yet).
     """
     run_id = _identity(run)
-    is_root = run["root_id"] == run["id"]
+    where = "root" if run["root_id"] == run["id"] else "tree"
+    found = (_containing(text),) if text else ()
     if tail is not None:
-        name = "logs_of_root_tail" if is_root else "logs_of_tree_tail"
-        first = store.select(name, (run_id, level, tail))[0][0]
+        name = f"logs_found_of_{where}_tail" if text else f"logs_of_{where}_tail"
+        first = store.select(name, (run_id, level, *found, tail))[0][0]
         if first is None:
             return []
         after = max(after, first - 1)
-    name = "logs_of_root_from" if is_root else "logs_of_tree"
+    plain = "logs_of_root_from" if where == "root" else "logs_of_tree"
+    name = f"logs_found_of_{where}" if text else plain
     return [
         {
             "n": n,
@@ -267,9 +317,24 @@ def logs(
             "attempt": attempt,
         }
         for n, line_run, attempt, at, number, logger, message, run_name in store.select(
-            name, (run_id, after, level, limit)
+            name, (run_id, after, level, *found, limit)
         )
     ]
+
+
+def log_count(store: Store, run: dict[str, Any]) -> int | None:
+    """Tell how many lines a root run and everything below it have logged; None where counting would not be cheap."""
+    if run["root_id"] != run["id"]:
+        return None
+    # Lines are numbered from 1 within their root run.
+    return store.select("logs_of_root_tail", (_identity(run), 0, 1))[0][0] or 0
+
+
+def _containing(text: str) -> str:
+    """Write a pattern for LIKE that every text containing this one matches."""
+    for special in "!%_":
+        text = text.replace(special, f"!{special}")
+    return f"%{text}%"
 
 
 # ── shapes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -338,7 +403,11 @@ def _folded_attempt(record: RunRecord) -> list[dict[str, Any]]:
 
 
 def _json(text: str | None) -> Any:
-    return _decode(text) if text else None
+    """Read what should be JSON; what a client sent may be anything."""
+    try:
+        return _decode(text) if text else None
+    except msgspec.DecodeError:
+        return None
 
 
 def _time(microseconds: int | None) -> str | None:
