@@ -32,6 +32,7 @@ from stellwerk.errors import (
     UpstreamFailed,
     UsageError,
 )
+from stellwerk.model import __version__
 from stellwerk.model.policy import at_least, exponential_backoff
 from stellwerk.model.states import State
 from stellwerk.sdk import runtime as _runtime
@@ -43,8 +44,6 @@ from stellwerk.sdk.task import Task, task
 
 if TYPE_CHECKING:
     from stellwerk.sdk.runtime import Runtime
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Abandoned",

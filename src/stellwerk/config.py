@@ -50,18 +50,7 @@ class Setting:
         default_text: the default in words, where it is not a plain value.
     """
 
-    __slots__ = (
-        "allowed",
-        "default",
-        "default_text",
-        "description",
-        "name",
-        "read",
-        "secret",
-        "type",
-        "unit",
-        "variable",
-    )
+    __slots__ = tuple("allowed default default_text description name read secret type unit variable".split())
 
     def __init__(
         self,
@@ -159,6 +148,25 @@ def _read_database_url(raw: Value) -> str:
     elif scheme not in ("postgresql", "postgres") or not separator or not place:
         raise ValueError
     return f"{scheme}://{place}"
+
+
+def _read_path(raw: Value) -> str:
+    text = _read_text(raw).rstrip("/")
+    if text and (text[0] != "/" or not all(map(_is_plain, text[1:].split("/")))):
+        raise ValueError
+    return text
+
+
+def _read_names(raw: Value) -> str:
+    names = [name.strip().lower() for name in _read_text(raw).split(",")]
+    if not all(map(_is_plain, names)):
+        raise ValueError
+    return ",".join(names)
+
+
+def _is_plain(word: str) -> bool:
+    """Say whether a word is the same in a URL, in HTML and in a proxy's rule."""
+    return bool(word.strip(".")) and all(c.isascii() and (c.isalnum() or c in "-._~") for c in word)
 
 
 def _choice(*names: str) -> Callable[[Value], str]:
@@ -347,6 +355,44 @@ SETTINGS: tuple[Setting, ...] = (
         "The longest preview that is kept of a result.",
         _size(0, 1 << 16),
     ),
+    Setting(
+        "server_host",
+        "address",
+        "127.0.0.1",
+        "",
+        "an address or a name of this machine",
+        "Where the server listens; anywhere but on loopback only with an api_token of 16 characters or more.",
+        _read_text,
+    ),
+    Setting(
+        "server_port",
+        "whole number",
+        4711,
+        "",
+        "a whole number from 0 to 65535",
+        "The port that the server listens on; 0: any that is free.",
+        _count(0, 65_535),
+    ),
+    Setting(
+        "server_path",
+        "path",
+        "",
+        "",
+        "a path such as /stellwerk, of letters, digits and - . _ ~",
+        "The path below which a proxy shows the server, when it is not the root of its host.",
+        _read_path,
+        default_text="the root",
+    ),
+    Setting(
+        "server_names",
+        "names",
+        "",
+        "",
+        "host names, with commas between them",
+        "Further host names by which browsers may ask for the server, such as a proxy's.",
+        _read_names,
+        default_text="none",
+    ),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -376,6 +422,10 @@ class Config:
     recording: bool
     progress: str
     preview_bytes: int
+    server_host: str
+    server_port: int
+    server_path: str
+    server_names: str
     _sources: dict[str, str]
 
     def __init__(self, values: Mapping[str, Value], sources: Mapping[str, str]) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk import config as settings
-from stellwerk.client.transport import Nowhere
+from stellwerk.assemble.roads import Roads
+from stellwerk.client.process import condition
+from stellwerk.client.transport import Nowhere, Unwatched
 from stellwerk.config import Config
 from stellwerk.engine import apply, tick
 from stellwerk.errors import ConfigError, NotFound, UnavailableError
-from stellwerk.execute.process import condition
 from stellwerk.execute.runtime import LocalRuntime
 from stellwerk.model.messages import Ack, Batch, Holder
 from stellwerk.model.states import Cause
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from stellwerk.sdk.runtime import Runtime
 
 
-class InProcess:
+class InProcess(Unwatched):
     """Be the transport of a run that has no server: the same `apply`, called here."""
 
     def __init__(self, store: Store, blobs: FolderBlobs) -> None:
@@ -116,7 +117,7 @@ def open_store(config: Config, home: Path, durability: str) -> Store:
         from stellwerk.store.postgres import PostgresStore  # psycopg is an optional extra
 
         return PostgresStore(url)
-    path = Path(url.removeprefix("sqlite:///")) if url else home / "stellwerk.db"
+    path = _sqlite_path(url, home)
     kind = network_file_system(path.parent)
     if kind:
         raise ConfigError(
@@ -126,6 +127,16 @@ def open_store(config: Config, home: Path, durability: str) -> Store:
     if not path.parent.is_dir():
         raise UnavailableError(f"The folder {path.parent} of the database does not exist.", hint="Create it first.")
     return SqliteStore(path, durability)
+
+
+def _sqlite_path(url: str, home: Path) -> Path:
+    return Path(url.removeprefix("sqlite:///")) if url else home / "stellwerk.db"
+
+
+def has_database(config: Config) -> bool:
+    """Say whether the database that the settings name has been made; one that is not a file counts as made."""
+    url = config.database_url or ""
+    return url.startswith(("postgresql://", "postgres://")) or _sqlite_path(url, Path(config.home)).exists()
 
 
 _engines: dict[tuple[str, str, str, int], Engine] = {}
@@ -157,13 +168,12 @@ def make_runtime() -> Runtime:
     config = settings.load()
     if not config.recording:
         return LocalRuntime(config, lambda _: Nowhere())
-    if config.api_url:
-        raise ConfigError(
-            f"STELLWERK_API_URL is set to {config.api_url}, but this version records without a server.",
-            hint="Unset it to record into the home folder or the database of STELLWERK_DATABASE_URL.",
-        )
 
-    def transport(durability: str) -> InProcess:
+    def embedded(durability: str) -> InProcess:
         return _engine(config, "power" if durability == "power" else "strict").transport
 
-    return LocalRuntime(config, transport)
+    def database_id() -> str:
+        # Only to compare it, none is made.
+        return _engine(config, "strict").store.database_id if has_database(config) else ""
+
+    return LocalRuntime(config, Roads(config, embedded, database_id).transport)

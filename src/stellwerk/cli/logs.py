@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 import msgspec
 
-from stellwerk.api import views
-from stellwerk.assemble import Engine
 from stellwerk.cli.output import may_colour, print_json
-from stellwerk.cli.record import POLL_SECONDS, Sweeper
+from stellwerk.cli.record import Reader
 from stellwerk.cli.text import clock, lines, one_line
 from stellwerk.errors import UsageError
 from stellwerk.model.states import TERMINAL
@@ -40,36 +37,35 @@ def level_number(text: str) -> int:
 
 
 def read_lines(
-    engine: Engine, run: dict[str, Any], level: int, tail: int | None, after: int = 0
+    reader: Reader, run: dict[str, Any], level: int, tail: int | None, after: int = 0
 ) -> Iterator[dict[str, Any]]:
     """Read a run's lines, page by page."""
     if tail == 0:
         return
     while True:
-        page = views.logs(engine.store, run, after, PAGE, level, tail)
+        page = reader.logs(run, after, PAGE, level, tail)
         yield from page
         if len(page) < PAGE:
             return
         after, tail = page[-1]["n"], None
 
 
-def follow_lines(engine: Engine, run: dict[str, Any], level: int, tail: int | None) -> Iterator[dict[str, Any]]:
+def follow_lines(reader: Reader, run: dict[str, Any], level: int, tail: int | None) -> Iterator[dict[str, Any]]:
     """Read a run's lines as they come, until the run has ended and all are read."""
     after = 0
     if tail == 0:
-        last = views.logs(engine.store, run, 0, 1, level, 1)
+        last = reader.logs(run, 0, 1, level, 1)
         after, tail = (last[0]["n"] if last else 0), None
-    sweeper = Sweeper(engine)
+    reader.follow(run)
     while True:
         # Whether it has ended is asked before its lines are read, so that none is missed.
-        run, _ = views.find_run(engine.store, run["id"])
-        for line in read_lines(engine, run, level, tail, after):
+        run, _ = reader.find_run(run["id"])
+        for line in read_lines(reader, run, level, tail, after):
             after, tail = line["n"], None
             yield line
         if run["state"] in TERMINAL:
             return
-        time.sleep(POLL_SECONDS)
-        sweeper.sweep_when_due()
+        reader.wait()
 
 
 def print_lines(found: Iterable[dict[str, Any]], as_json: bool, one_a_line: bool) -> None:

@@ -54,6 +54,8 @@ cli = LazyGroup(
     places={
         "run": ("Run a flow from a file.", "stellwerk.cli.run:run"),
         "runs": ("List, show, watch runs and read their logs.", "stellwerk.cli.runs:runs"),
+        "open": ("Open the page of the server, or of a run.", "stellwerk.cli.open:open_page"),
+        "server": ("Start, stop and look at this user's server.", "stellwerk.cli.server:server"),
         "config": ("Show the settings.", "stellwerk.cli.settings:config"),
         "completion": ("Print the completion script of a shell.", "stellwerk.cli.settings:completion"),
         "version": ("Print the version.", "stellwerk.cli.settings:version"),

@@ -12,11 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from stellwerk.api import views
 from stellwerk.cli.output import make_table, open_page, plain, state_text
+from stellwerk.cli.record import Reader
 from stellwerk.cli.text import COLOURS, GLYPHS, ago, clock, count_states, duration, lines, one_line, seconds_of, word
 from stellwerk.model.states import CAUSES, LABELS
-from stellwerk.store.port import Store
 
 __all__ = ["print_run", "print_runs"]
 
@@ -24,10 +23,10 @@ LISTED = 20  # tasks one by one on a run's page, unless --limit
 TOLD = 40  # steps of a story
 
 
-def print_runs(store: Store, runs: list[dict[str, Any]]) -> None:
+def print_runs(reader: Reader, runs: list[dict[str, Any]]) -> None:
     """Print a list of runs."""
     now = datetime.now(UTC)
-    prefixes = views.prefixes(store, runs)
+    prefixes = reader.prefixes(runs)
     table = make_table("ID", "NAME", "FLOW", "STATE", "STARTED", "TOOK", "TASKS", right=("TOOK",), cut=("NAME", "FLOW"))
     for run in runs:
         table.add_row(
@@ -37,7 +36,7 @@ def print_runs(store: Store, runs: list[dict[str, Any]]) -> None:
             state_text(run["state"]),
             plain(ago(run["started_at"], now)),
             plain(duration(seconds_of(run["started_at"], run["ended_at"], now))),
-            _tally(*views.task_tally(store, run)),
+            _tally(*reader.task_tally(run)),
         )
     with open_page() as console:
         console.print(table)
@@ -64,26 +63,26 @@ def _tally(states: dict[str, int], has_more: bool) -> Text:
     return text
 
 
-def print_run(store: Store, run: dict[str, Any], limit: int | None) -> None:
+def print_run(reader: Reader, run: dict[str, Any], limit: int | None) -> None:
     """Print one run on a page: how it stands first, what went wrong next, then what it did."""
     with open_page() as console:
-        _print_parts(console, store, run, limit)
+        _print_parts(console, reader, run, limit)
 
 
-def _print_parts(console: Console, store: Store, run: dict[str, Any], limit: int | None) -> None:
+def _print_parts(console: Console, reader: Reader, run: dict[str, Any], limit: int | None) -> None:
     now = datetime.now(UTC)
     _print_head(console, run, now)
     _print_error(console, run)
     if run["parameters"]:
         _print_section(console, "Parameters", _values(run["parameters"]))
-    groups = views.task_groups(store, run)
+    groups = reader.task_groups(run)
     if groups:
-        _print_tasks(console, store, run, groups, limit, now)
+        _print_tasks(console, reader, run, groups, limit, now)
     if run["result"]:
         _print_result(console, run["result"])
     if len(run["attempts"]) > 1:
         _print_section(console, "Attempts", _attempts(run["attempts"], now))
-    steps = views.story(store, run)
+    steps = reader.story(run)
     if len(run["attempts"]) > 1 or run["state"] in ("cancelled", "crashed", "cancelling", "paused"):
         _print_section(console, "Story", _story(steps, run["created_at"]))
 
@@ -158,7 +157,7 @@ def _values(values: dict[str, Any]) -> Table:
 
 def _print_tasks(
     console: Console,
-    store: Store,
+    reader: Reader,
     run: dict[str, Any],
     groups: list[dict[str, Any]],
     limit: int | None,
@@ -173,12 +172,12 @@ def _print_tasks(
     title = f"Tasks  {count_states(states)}"
     listed = LISTED if limit is None else limit
     if total <= listed or limit is not None:
-        found = views.show_run(store, run, listed)["tasks"]
+        found = reader.show_run(run, listed)["tasks"]
         _print_section(console, title, _tasks(found, run, now))
         _print_rest(console, total - len(found), "more", run)
         return
     _print_section(console, title, _groups(groups, now))
-    unlucky = views.tasks_not_completed(store, run, listed)
+    unlucky = reader.tasks_not_completed(run, listed)
     if unlucky:
         _print_section(console, "Not completed", _tasks(unlucky, run, now))
         _print_rest(console, total - states.get("completed", 0) - len(unlucky), "more", run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Any
@@ -125,23 +126,19 @@ def _report(began_at: int, problem: BaseException | None) -> int:
 
 def _look_up(began_at: int) -> tuple[dict[str, Any], dict[str, int]] | None:
     from stellwerk import config
-    from stellwerk.api import views
-    from stellwerk.assemble import open_engine
+    from stellwerk.cli.record import open_reader
+    from stellwerk.client.process import this_process
     from stellwerk.errors import StellwerkError
-    from stellwerk.execute.process import this_process
 
     settings = config.load()
     if not settings.recording:
         return None
     try:
-        engine = open_engine(settings)
+        with contextlib.closing(open_reader(settings)) as reader:
+            run = reader.run_begun_by(this_process(), began_at)
+            return (run, tally(reader.task_groups(run))) if run else None
     except StellwerkError:
         return None
-    try:
-        run = views.run_begun_by(engine.store, this_process(), began_at)
-        return (run, tally(views.task_groups(engine.store, run))) if run else None
-    finally:
-        engine.close()
 
 
 def tally(groups: list[dict[str, Any]]) -> dict[str, int]:

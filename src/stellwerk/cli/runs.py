@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from stellwerk.api.views import TASKS
 from stellwerk.cli.main import LazyGroup
-from stellwerk.cli.record import POLL_SECONDS, Sweeper, open_swept
+from stellwerk.cli.record import Reader, open_reader, open_record
 from stellwerk.cli.text import lines, one_line, seconds_of
 
-if TYPE_CHECKING:
-    from stellwerk.assemble import Engine
-
-__all__ = ["list_runs", "runs", "show", "show_logs", "watch"]
+__all__ = ["complete_run", "list_runs", "runs", "show", "show_logs", "watch"]
 
 LISTED = 50  # runs, unless --limit: a contract
 
@@ -35,10 +32,8 @@ runs = LazyGroup(
 )
 
 
-def _find(engine: Engine, text: str) -> dict[str, Any]:
-    from stellwerk.api import views
-
-    run, note = views.find_run(engine.store, text)
+def _find(reader: Reader, text: str) -> dict[str, Any]:
+    run, note = reader.find_run(text)
     if note:
         click.echo(one_line(note), err=True)
     return run
@@ -47,22 +42,21 @@ def _find(engine: Engine, text: str) -> dict[str, Any]:
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
 
-def _complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from stellwerk.api import views
-    from stellwerk.assemble import open_engine
+def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Offer the names of recent runs to a shell."""
+    from stellwerk.config import load
 
     try:
-        engine = open_engine()
+        with contextlib.closing(open_reader(load())) as reader:
+            found = reader.recent_runs(LISTED)
     except Exception:  # a completion says nothing rather than spoil the line that is being typed
         return []
-    with contextlib.closing(engine):
-        found = views.recent_runs(engine.store, LISTED)
     # A shell would obey what stands in a name; where that could be, the id is offered instead.
     words = dict.fromkeys(run["name"] if _PLAIN_NAME.fullmatch(run["name"]) else run["id"] for run in found)
     return [word for word in words if word.startswith(incomplete)]
 
 
-_run_argument = click.argument("run", metavar="RUN", shell_complete=_complete_run)
+_run_argument = click.argument("run", metavar="RUN", shell_complete=complete_run)
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -72,10 +66,8 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_as_json
 def list_runs(limit: int, everything: bool, as_json: bool) -> None:
     """List flow runs that no other run called, newest first."""
-    from stellwerk.api import views
-
-    with open_swept() as engine:
-        found = views.recent_runs(engine.store, limit, everything)
+    with open_record() as reader:
+        found = reader.recent_runs(limit, everything)
         if as_json:
             from stellwerk.cli.output import print_json
 
@@ -87,7 +79,7 @@ def list_runs(limit: int, everything: bool, as_json: bool) -> None:
             return
         from stellwerk.cli.pages import print_runs
 
-        print_runs(engine.store, found)
+        print_runs(reader, found)
 
 
 @click.command()
@@ -96,18 +88,16 @@ def list_runs(limit: int, everything: bool, as_json: bool) -> None:
 @_as_json
 def show(run: str, limit: int | None, as_json: bool) -> None:
     """Show a run: how it stands, its parameters, its error, its tasks and its result."""
-    from stellwerk.api import views
-
-    with open_swept() as engine:
-        found = _find(engine, run)
+    with open_record() as reader:
+        found = _find(reader, run)
         if as_json:
             from stellwerk.cli.output import print_json
 
-            print_json(views.show_run(engine.store, found, views.TASKS if limit is None else limit))
+            print_json(reader.show_run(found, TASKS if limit is None else limit))
             return
         from stellwerk.cli.pages import print_run
 
-        print_run(engine.store, found, limit)
+        print_run(reader, found, limit)
 
 
 @click.command("logs")
@@ -121,13 +111,13 @@ def show_logs(run: str, follow: bool, tail: int | None, level: str, as_json: boo
     from stellwerk.cli.logs import follow_lines, level_number, print_lines, read_lines
 
     number = level_number(level)
-    with open_swept() as engine:
-        found = _find(engine, run)
+    with open_record() as reader:
+        found = _find(reader, run)
         if follow:
-            following = follow_lines(engine, found, number, tail)
+            following = follow_lines(reader, found, number, tail)
             print_lines(following, as_json, one_a_line=True)
         else:
-            print_lines(read_lines(engine, found, number, tail), as_json, one_a_line=False)
+            print_lines(read_lines(reader, found, number, tail), as_json, one_a_line=False)
 
 
 @click.command()
@@ -139,10 +129,10 @@ def watch(run: str) -> int:
     """
     from stellwerk.cli.run import EXIT_CODES, summary, tally
 
-    with open_swept() as engine:
-        found = _find(engine, run)
+    with open_record() as reader:
+        found = _find(reader, run)
         try:
-            ended, groups = _watch(engine, found)
+            ended, groups = _watch(reader, found)
         except KeyboardInterrupt:
             click.echo(f"{one_line(found['name'])} goes on; only the watching was interrupted.", err=True)
             raise
@@ -161,9 +151,8 @@ class _Counts:
         self.rows = {}
 
 
-def _watch(engine: Engine, run: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _watch(reader: Reader, run: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Show how a run stands until it ends: live on a terminal, else a line at each change of state."""
-    from stellwerk.api import views
     from stellwerk.cli.run import EXIT_CODES
     from stellwerk.execute.progress import Progress
 
@@ -172,11 +161,11 @@ def _watch(engine: Engine, run: dict[str, Any]) -> tuple[dict[str, Any], list[di
     display = Progress(rows, f"{one_line(run['name'])} · {one_line(run['flow'] or run['task'])}", spent)
     is_live = sys.stderr.isatty()
     said = ""
-    sweeper = Sweeper(engine)
+    reader.follow(run)
     try:
         while True:
-            run, _ = views.find_run(engine.store, run["id"])
-            groups = views.task_groups(engine.store, run)
+            run, _ = reader.find_run(run["id"])
+            groups = reader.task_groups(run)
             rows.rows = {one_line(group["name"]): group["states"] for group in groups}
             if run["state"] in EXIT_CODES:
                 return run, groups
@@ -185,8 +174,7 @@ def _watch(engine: Engine, run: dict[str, Any]) -> tuple[dict[str, Any], list[di
             elif not is_live and said != run["state"]:
                 click.echo(f"{one_line(run['name'])} is {run['state']}", err=True)
             said = run["state"]
-            time.sleep(POLL_SECONDS)
-            sweeper.sweep_when_due()
+            reader.wait()
     finally:
         if is_live and said:
             display.stop("")

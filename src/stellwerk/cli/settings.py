@@ -1,4 +1,4 @@
-"""Commands about Stellwerk itself: its version, its settings, its state diagrams, its completion in a shell."""
+"""Commands about Stellwerk itself: its version, its settings, its state diagrams and schema, its completion in a shell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from stellwerk.cli.main import LazyGroup, cli
 
-__all__ = ["completion", "config", "dev", "version"]
+__all__ = ["completion", "config", "dev", "schema", "states", "version"]
 
 
 @click.command()
@@ -108,14 +108,32 @@ def completion(shell: str) -> None:
 dev = LazyGroup(
     "dev",
     help="Look into Stellwerk itself.",
-    places={"states": ("Print the state diagram, as Mermaid text.", "stellwerk.cli.settings:states")},
+    places={
+        "states": ("Print the state diagram, as Mermaid text.", "stellwerk.cli.settings:states"),
+        "schema": ("Print the GraphQL schema.", "stellwerk.cli.settings:schema"),
+    },
 )
 
 
 @click.command()
 @click.option("--attempts", is_flag=True, help="The diagram of an attempt instead of a run's.")
-def states(attempts: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The states and how the page shows them, as one JSON object.")
+def states(attempts: bool, as_json: bool) -> None:
     """Print the state diagram of a run, drawn from the table that decides, as Mermaid text."""
+    if as_json:
+        from stellwerk.api.page import looks
+        from stellwerk.cli.output import print_json
+
+        print_json(looks.as_json())
+        return
     from stellwerk.core.diagram import draw_attempts, draw_runs
 
     click.echo(draw_attempts() if attempts else draw_runs(), nl=False)
+
+
+@click.command()
+def schema() -> None:
+    """Print the schema of the GraphQL window, in the schema definition language."""
+    from stellwerk.api.graphql.schema import as_text
+
+    click.echo(as_text(), nl=False)

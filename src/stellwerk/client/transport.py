@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from stellwerk.errors import ResultError
@@ -9,14 +10,26 @@ from stellwerk.model.messages import Ack, Batch, Holder
 from stellwerk.model.states import Cause
 
 
+class Unanswered(Exception):
+    """Say that a batch is on its way to a server and not answered yet: send the same one again to wait on.
+
+    Whoever waits can look round meanwhile: for signals, and for others who wait.
+    """
+
+
 class Transport(Protocol):
-    """Carry batches up and blobs both ways. In-process it is a call; to a server it will be a channel."""
+    """Carry batches up, and commands down, and blobs both ways. In-process it is a call; to a server it is a line."""
+
+    @property
+    def local_database_id(self) -> str:
+        """Name the database of this user's own server, where that is at the other end; else it is empty."""
 
     def send(self, batch: Batch) -> Ack:
         """Send a batch and wait until it is committed or refused.
 
         Raises:
             UnavailableError: it was not committed; sending it again is safe.
+            Unanswered: nothing is known yet, from a remote one.
         """
 
     def abandon(self, root_id: bytes, fence: int, cause: Cause) -> None:
@@ -40,8 +53,36 @@ class Transport(Protocol):
             ResultError: they are missing, or no longer match the digest.
         """
 
+    def listen(self, root_id: bytes, stopped: Callable[[int, str], None]) -> None:
+        """Be told, by `stopped(fence, reason)`, when somebody else has ended a root run or taken it over.
 
-class Nowhere:
+        It is called on a thread that must not be kept waiting.
+        """
+
+    def hang_up(self, root_id: bytes) -> None:
+        """Be told nothing more of a root run. Idempotent."""
+
+    def page_url(self, run_id: bytes) -> str:
+        """Give the address at which a person sees a run; empty where there is no server."""
+
+
+class Unwatched:
+    """Be the part of a transport without a server: nobody is there who could stop a run, or show it."""
+
+    local_database_id = ""
+
+    def listen(self, root_id: bytes, stopped: Callable[[int, str], None]) -> None:
+        """Do nothing."""
+
+    def hang_up(self, root_id: bytes) -> None:
+        """Do nothing."""
+
+    def page_url(self, run_id: bytes) -> str:
+        """Name no page."""
+        return ""
+
+
+class Nowhere(Unwatched):
     """Be the transport of runs that are not recorded: everything is acknowledged and nothing is kept."""
 
     def send(self, batch: Batch) -> Ack:

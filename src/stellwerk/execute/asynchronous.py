@@ -13,6 +13,7 @@ import threading
 import time
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from stellwerk.errors import Abandoned
@@ -20,7 +21,7 @@ from stellwerk.execute import attempt, tasks
 from stellwerk.execute.attempt import Outcome, leave_child, timed_out, without_engine
 from stellwerk.execute.owner import Owner
 from stellwerk.execute.scope import Frame, Scope
-from stellwerk.execute.signals import Terminated
+from stellwerk.execute.signals import NUMBERS, ForkMask, Terminated
 from stellwerk.execute.tasks import Call
 from stellwerk.sdk.context import current
 from stellwerk.sdk.futures import Future
@@ -68,7 +69,7 @@ async def _call_async(frame: Frame, body: Callable[[], Awaitable[Any]], timeout_
                 return Outcome(problem=timed_out(frame, timeout_seconds))
             return Outcome(problem=without_engine(problem))
     except CancelledError as problem:
-        return Outcome(problem=stop_of(frame.scope.signalled) or problem)
+        return Outcome(problem=stop_of(frame.scope) or problem)
     except BaseException as problem:
         return Outcome(problem=without_engine(problem))
     finally:
@@ -136,11 +137,13 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-def stop_of(number: int) -> BaseException | None:
-    """Give the exception that a signal stands for; None for no signal."""
-    if not number:
+def stop_of(scope: Scope) -> BaseException | None:
+    """Give the exception that stands for what asked a root run to stop, a signal or the loss of it; else None."""
+    if scope.lost:
+        return Abandoned(scope.lost)
+    if not scope.signalled:
         return None
-    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
+    return KeyboardInterrupt() if scope.signalled == signal.SIGINT else Terminated(scope.signalled)
 
 
 def upwards(scope: Scope, problem: BaseException) -> BaseException:
@@ -158,7 +161,11 @@ def signals_of(scope: Scope) -> Iterator[None]:
     In the main thread only, and only where the user has no handler; asyncio's own for Ctrl-C does not count as one.
     """
     task = asyncio.current_task()
-    if task is None or threading.current_thread() is not threading.main_thread():
+    if task is None:
+        yield
+        return
+    scope.cancel = partial(_cancel, asyncio.get_running_loop(), task)
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     _rooted.append((scope, task))
@@ -170,6 +177,11 @@ def signals_of(scope: Scope) -> Iterator[None]:
         _rooted.remove((scope, task))
         if not _rooted:
             _give_signals_back(asyncio.get_running_loop())
+
+
+def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop was closed: the run has ended
+        loop.call_soon_threadsafe(task.cancel)
 
 
 _rooted: list[tuple[Scope, asyncio.Task[Any]]] = []
@@ -185,13 +197,15 @@ def _after_fork() -> None:
                 signal.signal(number, old)
     _replaced.clear()
     _rooted.clear()
+    _mask.unblock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+_mask = ForkMask(lambda: bool(_replaced))
+os.register_at_fork(before=_mask.block, after_in_parent=_mask.unblock_in_parent, after_in_child=_after_fork)
 
 
 def _take_signals(loop: asyncio.AbstractEventLoop) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in NUMBERS:
         old = signal.getsignal(number)
         is_asyncio = getattr(getattr(old, "func", None), "__name__", "") == "_on_sigint"
         if is_asyncio or old in (signal.SIG_DFL, signal.default_int_handler):

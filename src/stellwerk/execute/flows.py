@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from xxhash import xxh3_128_digest
 
-from stellwerk.errors import Abandoned, StaleFence, StellwerkError
+from stellwerk.client.process import this_process
+from stellwerk.errors import Abandoned, StaleFence, StellwerkError, UnavailableError
 from stellwerk.execute import logs, progress, watcher
 from stellwerk.execute.attempt import Outcome, call_here, let_go
 from stellwerk.execute.identities import draw, new_id, new_name
 from stellwerk.execute.owner import Owner, now
 from stellwerk.execute.plan import plan_of
-from stellwerk.execute.process import this_process
 from stellwerk.execute.progress import Progress
 from stellwerk.execute.results import clean, describe
 from stellwerk.execute.scope import Frame, Scope, timer
@@ -102,7 +102,7 @@ class FlowCall:
             self.scope.open(frame)
             self.scope.owner.put(frame_message)
         if self.root is not None and self.scope.config.recording:
-            self.root.watch()
+            self.root.watch(self.frame.name)
 
     def begin(self) -> None:
         """Report that an attempt begins.
@@ -224,17 +224,27 @@ class Root:
         logs.install(config.log_level)
         close_given_up()
 
-    def watch(self) -> None:
+    def watch(self, name: str) -> None:
         """See, every third of a lease for as long as the run lasts, that a watcher renews the lease."""
+        self._tell_page(name)
         root = weakref.ref(self)
 
         def look() -> None:
             living = root()
             if living is not None and not living.is_over and living.owner.pid == os.getpid():
-                watcher.start(living.scope.config)
+                watcher.start(living.scope.config, living.owner.transport)
                 timer.after(living.scope.config.lease_seconds / 3, look)
 
         timer.after(self.scope.config.lease_seconds / 3, look)
+
+    def _tell_page(self, name: str) -> None:
+        """Say where the run can be watched; of a script with many root runs, only of the first."""
+        url = self.owner.transport.page_url(self.run_id)
+        if not url or _shown or self.scope.config.progress == "off":
+            return
+        _shown.append(url)
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # there is no stderr
+            progress.write(f"{progress.harmless(name)} · {url}")
 
     def show(self, title: str) -> None:
         """Show progress on a terminal, if wanted."""
@@ -253,9 +263,11 @@ class Root:
         try:
             self.owner.close()
         except (StellwerkError, Abandoned):
-            if known is None:
+            if known is None and not self.owner.is_hurried:
                 raise
         finally:
+            if self.owner.is_hurried and isinstance(self.owner.problem, UnavailableError):
+                _say_untold(self.run_id, self.owner.problem)
             if self.owner.problem is not None and not isinstance(self.owner.problem, StaleFence):
                 _given_up.append(self.owner)
                 close_given_up()
@@ -271,6 +283,16 @@ def _exited(frame: Frame, cause: Cause, is_recorded: bool) -> str:
     return f"Run {frame.name!r} failed: its code called {cause.evidence}.{more}"
 
 
+def _say_untold(run_id: bytes, problem: UnavailableError) -> None:
+    """Say that the record does not know how a run ended, and what it will make of that."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # there is no stderr (any more)
+        progress.write(
+            f"{problem.message} It could not be told how run {to_text(run_id)} ended: it counts as running until the "
+            "server is back and finds this process gone, and then as crashed."
+        )
+
+
+_shown: list[str] = []  # the page that this process has named
 _given_up: list[Owner] = []
 os.register_at_fork(after_in_child=_given_up.clear)
 
@@ -300,6 +322,9 @@ def run_sync(call: FlowCall) -> Any:
                 try:
                     call.root.show(f"{call.frame.name} · {call.flow.name}")
                     return _attempts(call)
+                except (KeyboardInterrupt, Terminated):
+                    call.root.owner.hurry()
+                    raise
                 finally:
                     _close_root(call)
             except Terminated as problem:
@@ -330,16 +355,31 @@ def _attempts(call: FlowCall) -> Any:
             except BaseException as problem:
                 _end(call, let_go(call.frame, Outcome(problem=problem)))
                 raise
+    except BaseException as problem:
+        _break_off(call, problem)
+        raise
     finally:
         call.leave()
 
 
 def _end(call: FlowCall, outcome: Outcome) -> float | None:
-    if isinstance(outcome.problem, Abandoned) and (call.frame.closed or call.scope.owner.problem is not None):
-        raise outcome.problem
+    owner = call.scope.owner
+    if isinstance(outcome.problem, Abandoned) and (call.frame.closed or owner.problem is not None):
+        raise Abandoned(str(owner.problem or outcome.problem)) from outcome.problem
     delay = call.end(outcome)
-    call.scope.owner.flush()
+    _commit_end(call, outcome.problem)
     return delay
+
+
+def _commit_end(call: FlowCall, problem: BaseException | None) -> None:
+    """Wait for the commit of a run's end; when the process was asked to stop, only for the root's, and not for long."""
+    owner = call.scope.owner
+    if not isinstance(problem, (KeyboardInterrupt, Terminated)):
+        owner.flush()
+    elif call.root is not None:
+        owner.hurry()
+        with contextlib.suppress(UnavailableError):  # told when the root run is closed
+            owner.flush()
 
 
 def _close_root(call: FlowCall) -> None:
@@ -378,7 +418,7 @@ async def run_async(call: FlowCall) -> Any:
                     return outcome.value
                 await asynchronous.sleep(delay)
     except BaseException as problem:
-        stop = asynchronous.stop_of(call.scope.signalled) or problem
+        stop = asynchronous.stop_of(call.scope) or problem
         _break_off(call, stop)
         if call.root is None:
             raise
@@ -395,7 +435,7 @@ def _break_off(call: FlowCall, problem: BaseException) -> None:
     # What stopped the engine between attempts, not in user code, ends the run all the same.
     if not call.frame.closed and call.scope.owner.problem is None:
         call.end(let_go(call.frame, Outcome(problem=problem)), may_retry=False)
-        call.scope.owner.flush()
+        _commit_end(call, problem)
 
 
 async def run_child_async(
@@ -487,6 +527,6 @@ async def iterate_async(call: FlowCall) -> AsyncIterator[Any]:
 
 def _end_iteration(call: FlowCall, outcome: Outcome) -> None:
     call.end(outcome, may_retry=False)
-    call.scope.owner.flush()
+    _commit_end(call, outcome.problem)
     call.leave()
     _close_root(call)

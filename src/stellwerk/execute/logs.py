@@ -22,6 +22,7 @@ from stellwerk.sdk.context import current
 from stellwerk.sdk.parameters import shown
 
 RUN_LOGGER = "stellwerk.run"
+LONGEST = 1 << 20  # bytes of a line
 _print = builtins.print
 _input = builtins.input
 
@@ -53,11 +54,17 @@ class RunHandler(logging.Handler):
             text = f"{shown(record.msg)} % {shown(record.args)} can't be formatted: {type(problem).__name__}"
         name = "run" if record.name == RUN_LOGGER else record.name
         at = int(record.created * 1_000_000)
-        frame.scope.owner.log(
-            frame.run_id_bytes, frame.attempt, at, record.levelno, clean(name), clean(text[:1_000_000])
-        )
+        frame.scope.owner.log(frame.run_id_bytes, frame.attempt, at, record.levelno, clean(name), clean(_bounded(text)))
         if (record.levelno >= logging.WARNING or record.name == RUN_LOGGER) and _is_alone(self):
             _show(frame.name, record, text)
+
+
+def _bounded(text: str) -> str:
+    """Cut a line that is longer than anybody reads, and say so."""
+    if len(text) <= LONGEST // 4 or len(text.encode("utf-8", "replace")) <= LONGEST:
+        return text
+    kept = text.encode("utf-8", "replace")[:LONGEST].decode("utf-8", "ignore")
+    return f"{kept}… ({len(text) - len(kept):,} more characters)"
 
 
 def _is_alone(handler: logging.Handler) -> bool:
@@ -67,16 +74,10 @@ def _is_alone(handler: logging.Handler) -> bool:
 
 def _show(name: str, record: logging.LogRecord, text: str) -> None:
     try:
-        progress.write(f"{_clock(int(record.created))} {record.levelname:<7} {_plain(name)} · {_plain(text)}\n")
+        head = f"{_clock(int(record.created))} {record.levelname:<7} {progress.harmless(name)}"
+        progress.write(f"{head} · {progress.harmless(text, breaks=True)}\n")
     except (OSError, ValueError, AttributeError):
         pass  # stderr is closed or gone: the line is recorded all the same
-
-
-def _plain(text: str) -> str:
-    """Show control characters instead of obeying them: a terminal must not do what a name or a line says."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 @lru_cache(maxsize=4)
@@ -115,7 +116,7 @@ def _recording_print(*values: Any, **options: Any) -> None:
     ):
         text = str(options.get("sep", " ") if options.get("sep") is not None else " ").join(str(v) for v in values)
         owner = frame.scope.owner
-        owner.log(frame.run_id_bytes, frame.attempt, now(), logging.INFO, "print", clean(text))
+        owner.log(frame.run_id_bytes, frame.attempt, now(), logging.INFO, "print", clean(_bounded(text)))
     _print(*values, **options)
 
 

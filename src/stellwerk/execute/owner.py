@@ -10,6 +10,9 @@ earlier, so that most runs are written once.
 
 A thread may be stopped anywhere by a time limit (`Abandoned`), also while it is the writer. So what is taken from the
 inbox is in `_draft` or in `_under_way` at every moment, and moves from one to the next by single steps of C code.
+
+A server at the other end may be away for any time. Then the background thread alone goes on asking; all others wait
+outside the flush lock, where signals reach them. Once the process was asked to stop, it waits only a moment more.
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stellwerk.client.transport import Transport
+from stellwerk.client.transport import Transport, Unanswered
 from stellwerk.errors import Abandoned, InternalError, StaleFence, StellwerkError, UnavailableError
 from stellwerk.execute import progress
 from stellwerk.execute.signals import exposed, shield
-from stellwerk.model.messages import Ack, Batch, Began, Ended, Logged, Message, Opening, Sourced, Submitted
+from stellwerk.model.messages import Ack, Batch, Began, Ended, Logged, Message, Opening, Sourced, Submitted, Yielded
 from stellwerk.model.states import Cause
 from stellwerk.sdk.context import current
 
@@ -35,6 +38,10 @@ ANNOUNCE_SECONDS = 1.0
 RESEND_SECONDS = 0.2
 ANNOUNCE_FULL = 50_000  # waiting calls at which all are announced, so that memory stays bounded
 FULL = 5_000  # entries, or log lines, at which the one who adds must send
+FULL_BYTES = 8 << 20  # of either, likewise; and what a batch holds at most, but for a single message that is larger
+HURRY_SECONDS = 2.0  # that a process which was asked to stop waits for a server that is away
+LOST_HINT = "Another process took this run over, or closed it."
+LOOK_SECONDS = 0.1  # between two looks of those who wait for a server that is away
 Line = tuple[int, bytes, int, int, int, str, str]
 
 
@@ -83,6 +90,13 @@ class Owner:
         self._closed = False
         self._problem: StellwerkError | None = None
         self._thread: threading.Thread | None = None
+        self._bytes = 0  # about what is in the inbox: threads may count past each other
+        self._line_bytes = 0
+        self._stalled = ""  # why the server does not answer, while it does not
+        self._hurry_until = 0.0
+        self._lost: StaleFence | None = None
+        self.on_lost: Callable[[str], None] | None = None
+        transport.listen(root_id, self._stop)
 
     def put(self, message: Message | None, callback: Callable[[], None] | None = None) -> None:
         """Add a message that is sent soon, without ever waiting; `relieve` is to follow.
@@ -95,14 +109,19 @@ class Owner:
             StellwerkError, Abandoned: nothing can be recorded any more.
         """
         self.check()
-        self._inbox.append(_Entry(() if message is None else self._announced(message), callback))
+        if message is None:
+            messages: tuple[Message, ...] = ()
+        else:
+            messages = self._announced(message)
+            self._bytes += _weigh(message)
+        self._inbox.append(_Entry(messages, callback))
         if self._problem is not None:
             self._run_left_over()
         self._call(is_urgent=callback is not None)
 
     def relieve(self) -> None:
         """Send what has gathered if it is too much: the one who adds is slowed, nothing is dropped."""
-        if len(self._inbox) >= FULL:
+        if len(self._inbox) >= FULL or self._bytes >= FULL_BYTES:
             self.flush()
 
     def post(self, message: Message, callback: Callable[[], None] | None = None) -> None:
@@ -134,10 +153,52 @@ class Owner:
         with shield:
             ticket = _Ticket()
             self._inbox.append(_Entry((), None, ticket))
-            with self._flush_lock:
-                while not ticket.is_done:
-                    self._send()
+            while not ticket.is_done:
+                if self._stalled:
+                    self._look_round(ticket)
+                try:
+                    with self._flush_lock:
+                        while not ticket.is_done:
+                            self._send()
+                except Unanswered:
+                    if self._closed and self._is_asking():
+                        return  # nobody waits for it any more
+                    self._call(is_urgent=True)
             self._run_callbacks()
+
+    def _is_asking(self) -> bool:
+        """Say whether this thread is the one that goes on asking a server that does not answer."""
+        return self._thread is None or not self._thread.is_alive() or self._thread is threading.current_thread()
+
+    def _look_round(self, ticket: _Ticket) -> None:
+        """Wait until the server answers again, where signals get through; the thread that asks looks only."""
+        while self._stalled and not ticket.is_done and self._problem is None:
+            if self._hurry_until and time.monotonic() >= self._hurry_until:
+                with self._flush_lock:
+                    if self._stalled and self._problem is None:
+                        self._give_up(UnavailableError(self._stalled, hint="Start it again, or see why it is away."))
+                return
+            is_asking = self._is_asking()
+            with exposed:
+                time.sleep(0.0 if is_asking else LOOK_SECONDS)
+            if is_asking:
+                return
+
+    def hurry(self) -> None:
+        """Wait only a moment more for a server that is away, since the process was asked to stop."""
+        if not self._hurry_until:
+            self._hurry_until = time.monotonic() + HURRY_SECONDS
+
+    @property
+    def is_hurried(self) -> bool:
+        """Say whether the process was asked to stop."""
+        return self._hurry_until > 0
+
+    def _stop(self, fence: int, reason: str) -> None:
+        # A command of the server; on the line's thread, which must not wait here.
+        if fence >= self._fence and self._problem is None:
+            self._lost = StaleFence(f"This run was ended by somebody else: {reason}.")
+            self._call(is_urgent=True)
 
     def _announced(self, message: Message) -> tuple[Message, ...]:
         if self._later and not isinstance(message, (Sourced, Logged)):
@@ -149,7 +210,8 @@ class Owner:
     def log(self, run_id: bytes, attempt: int, at: int, level: int, logger: str, message: str) -> None:
         """Add a log line; when too many wait, send them first, so that the one who logs is slowed."""
         self._lines.append((next(self._line_number), run_id, attempt, at, level, logger, message))
-        if len(self._lines) >= FULL:
+        self._line_bytes += len(message)
+        if len(self._lines) >= FULL or self._line_bytes >= FULL_BYTES:
             self.flush()
         else:
             self._call(is_urgent=False)
@@ -164,6 +226,7 @@ class Owner:
             self._closed = True
             self._urgent.set()
             self._wake.set()
+            self.transport.hang_up(self.root_id)
 
     def give_up(self) -> None:
         """Ask who keeps the record to end the run as crashed, since nothing more of it can be recorded from here.
@@ -186,6 +249,8 @@ class Owner:
 
     def _send(self) -> None:
         # Called under the flush lock. Sending the same batch again is safe.
+        if self._lost is not None and self._problem is None:
+            self._give_up(self._lost)
         self.check()
         if self._under_way is None:
             self._gather()
@@ -195,6 +260,9 @@ class Owner:
         if batch.messages or batch.opening is not None:
             try:
                 ack = self._deliver(batch)
+            except Unanswered as problem:
+                self._stalled = str(problem)
+                raise
             except RecursionError:
                 raise  # the user's stack is full; what is under way is sent again further down
             except StellwerkError as problem:
@@ -206,12 +274,13 @@ class Owner:
                 raise error from problem
             if ack.code:
                 kind = StaleFence if ack.code == "stale_fence" else InternalError
-                self._give_up(kind(ack.reason, hint="Another process took this run over, or closed it."))
+                self._give_up(kind(ack.reason, hint=LOST_HINT))
                 raise self._problem_to_raise()
             self._seq = batch.seq
             self._opening = None
         self._note(entries)
         self._under_way = None
+        self._stalled = ""
         self._sent_at = time.monotonic()
 
     def _note(self, entries: list[_Entry]) -> None:
@@ -253,7 +322,14 @@ class Owner:
         self._draft.extend(take)
         take_lines = itertools.starmap(self._lines.popleft, itertools.repeat((), len(self._lines)))
         self._drafted_lines.extend(take_lines)
-        draft, lines = self._draft, self._drafted_lines
+        lines = self._drafted_lines
+        later_lines: list[Line] = []
+        if self._line_bytes > FULL_BYTES:
+            lines, later_lines = _cut_lines(lines)
+        draft = self._draft
+        later: list[_Entry | Submitted] = []
+        if later_lines or self._bytes + self._line_bytes > FULL_BYTES:
+            draft, later = self._cut_draft(lines, bool(later_lines))
         messages: list[Message] = []
         entries: list[_Entry] = []
         opened = dict(self._open)
@@ -272,12 +348,31 @@ class Owner:
             isinstance(message, Submitted) and message.run_id == self.root_id for message in messages
         ):
             # Without the root run itself there is nothing to own: a run that could not be submitted leaves no lease.
-            for held in entries:
-                if held.ticket is not None:
+            for held in self._draft:
+                if isinstance(held, _Entry) and held.ticket is not None:
                     held.ticket.is_done = True
             return
         batch = Batch(self.root_id, self._fence, self._seq + 1, messages, self._opening)
-        self._under_way, self._draft, self._drafted_lines, self._open = (batch, entries), [], [], opened
+        self._under_way, self._draft, self._drafted_lines, self._open = (batch, entries), later, later_lines, opened
+        self._bytes = sum(map(_weigh_entry, later))
+        self._line_bytes = sum(len(line[-1]) for line in later_lines)
+
+    def _cut_draft(
+        self, lines: list[Line], is_more_logged: bool
+    ) -> tuple[list[_Entry | Submitted], list[_Entry | Submitted]]:
+        """Cut off what is too much for one batch; the end of the root run goes behind all that was logged."""
+        size = sum(len(line[-1]) for line in lines)
+        for place, entry in enumerate(self._draft):
+            size += _weigh_entry(entry)
+            if (size > FULL_BYTES and (place or lines)) or (is_more_logged and self._ends_root(entry)):
+                return self._draft[:place], self._draft[place:]
+        return self._draft, []
+
+    def _ends_root(self, entry: _Entry | Submitted) -> bool:
+        return not isinstance(entry, Submitted) and any(
+            isinstance(message, Ended) and message.run_id == self.root_id and message.then != "retried"
+            for message in entry.messages
+        )
 
     def _check_in(self, message: Message, messages: list[Message], opened: dict[bytes, int]) -> None:
         # A thread that is stopped between two steps may leave a run untold or unended. What is said of a run that was
@@ -363,9 +458,13 @@ class Owner:
                 pass
             if self._problem is not None:
                 self._run_callbacks()
+                if isinstance(self._problem, StaleFence) and self.on_lost is not None and not self._closed:
+                    self.on_lost(str(self._problem))
                 return
 
     def _has_work(self) -> bool:
+        if self._problem is not None or self._lost is not None:
+            return True
         if self._inbox or self._lines or self._draft or self._under_way or self._due:
             return True
         return bool(self._later and self._old())
@@ -384,6 +483,33 @@ def _end_the_rest(at: int, messages: list[Message], opened: dict[bytes, int]) ->
     for run_id, attempt in reversed(opened.items()):
         messages.append(Ended(run_id, at, "crashed", attempt, "lost" if attempt else "", cause=cause))
     opened.clear()
+
+
+def _weigh(message: Message) -> int:
+    """Estimate the bytes of a message."""
+    if isinstance(message, Ended):
+        size = 200
+        if message.error is not None:
+            size += len(message.error.traceback) + len(message.error.message)
+        return size + len(message.result.data or b"") if message.result is not None else size
+    if isinstance(message, Submitted):
+        return 300 + len(message.parameters) + 16 * len(message.upstream)
+    if isinstance(message, Yielded):
+        return 100 + len(message.result.data or b"")
+    return 100 + len(message.text) if isinstance(message, Sourced) else 100
+
+
+def _weigh_entry(entry: _Entry | Submitted) -> int:
+    return _weigh(entry) if isinstance(entry, Submitted) else sum(map(_weigh, entry.messages))
+
+
+def _cut_lines(lines: list[Line]) -> tuple[list[Line], list[Line]]:
+    size = 0
+    for place, line in enumerate(lines):
+        size += len(line[-1])
+        if size > FULL_BYTES and place:
+            return lines[:place], lines[place:]
+    return lines, []
 
 
 def now() -> int:

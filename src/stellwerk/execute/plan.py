@@ -15,7 +15,8 @@ from stellwerk.model.messages import Plan
 from stellwerk.sdk.definition import Definition
 
 INLINE_BYTES = 16 << 10  # larger arguments are a blob
-LIMIT_BYTES = 64 << 20  # larger ones, and larger code, are not kept
+LIMIT_BYTES = 64 << 20  # larger ones are not kept
+CODE_BYTES = 32 << 20  # nor is larger code, which goes with the first batch
 
 
 def plan_of(definition: Definition, arguments: Mapping[str, Any], transport: Transport) -> Plan:
@@ -36,6 +37,7 @@ def plan_of(definition: Definition, arguments: Mapping[str, Any], transport: Tra
     code: bytes | None = None
     if not is_reachable:
         code = _pickled(fn)
+        code = code if code is not None and len(code) <= CODE_BYTES else None
     pickled = _pickled(dict(arguments)) if arguments else None
     digest = b""
     if pickled is not None and len(pickled) > INLINE_BYTES:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["Counts", "Progress", "write"]
+__all__ = ["Counts", "Progress", "harmless", "write"]
 
 TICK_SECONDS = 0.1
 PATIENCE_SECONDS = 0.25  # a flow that is over sooner shows no block, only its last line
@@ -83,7 +83,7 @@ class Progress:
 
     def __init__(self, counts: Counts, title: str, spent_seconds: float = 0.0) -> None:
         self._counts = counts
-        self._title = _clean(title)
+        self._title = harmless(title)
         self._spent_seconds = spent_seconds
         self._began = time.monotonic() - spent_seconds
         self._drawn = 0  # lines of the block on the screen
@@ -122,7 +122,7 @@ class Progress:
                 stream.__dict__.pop("write", None)
             self._streams.clear()
             if final_line and leaves_summary:
-                self._put(f"{self._summary(_clean(final_line))}\n")
+                self._put(f"{self._summary(harmless(final_line))}\n")
 
     def _work(self) -> None:
         if self._over.wait(PATIENCE_SECONDS):
@@ -181,7 +181,7 @@ class Progress:
     # ── the lines ────────────────────────────────────────────────────────────────────────────────────────────────────
     def _rows(self) -> list[tuple[str, dict[str, int]]]:
         # list() and dict() of a dict are atomic; the counts may be off by one that is just moving.
-        return [(_clean(name), dict(row)) for name, row in list(self._counts.rows.items())]
+        return [(harmless(name), dict(row)) for name, row in list(self._counts.rows.items())]
 
     def _lines(self, width: int, height: int) -> list[str]:
         rows = self._rows()
@@ -281,9 +281,16 @@ def _spent(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def _clean(text: str) -> str:
-    """Show control characters instead of obeying them: names are users' text."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+def harmless(text: str, breaks: bool = False) -> str:
+    """Show control characters instead of obeying them: names and lines are users' text.
+
+    Args:
+        breaks: let line breaks and tabs stand.
+    """
+    if text.isprintable():
+        return text
+    kept = "\n\t" if breaks else ""
+    return "".join(c if c.isprintable() or c in kept else f"\\x{ord(c):02x}" for c in text)
 
 
 def _cells(text: str) -> int:

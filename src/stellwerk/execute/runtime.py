@@ -140,7 +140,7 @@ class _Single:
         call = tasks.make(self._task, self._args, self._kwargs, stand_in, None)
         call.run_id_bytes = root.run_id
         if self._runtime.config.recording:
-            root.watch()
+            root.watch(call.name)
         return root, call
 
     def _close(self, root: Root, call: Call) -> None:
@@ -155,6 +155,9 @@ class _Single:
             try:
                 try:
                     return tasks.run_here(call)
+                except (KeyboardInterrupt, Terminated):
+                    root.owner.hurry()
+                    raise
                 finally:
                     self._close(root, call)
             except Terminated as problem:
@@ -178,10 +181,14 @@ class _Single:
             try:
                 with asynchronous.signals_of(root.scope):
                     return await asynchronous.run_here(call)
+            except BaseException:
+                if root.scope.signalled:
+                    root.owner.hurry()
+                raise
             finally:
                 self._close(root, call)
         except BaseException:
-            stop = asynchronous.stop_of(root.scope.signalled)
+            stop = asynchronous.stop_of(root.scope)
             if isinstance(stop, Terminated):
                 die_of(stop.number)
             if stop is not None:

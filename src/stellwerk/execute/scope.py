@@ -12,7 +12,7 @@ from stellwerk.errors import RunCancelled, RunCrashed
 from stellwerk.execute.code import code_hash, code_of
 from stellwerk.execute.owner import Owner, now
 from stellwerk.execute.results import Unrecordable, clean, record
-from stellwerk.execute.signals import spare_thread, stop_thread
+from stellwerk.execute.signals import spare_thread, stop_thread, wake_main_thread
 from stellwerk.execute.threads import Pool
 from stellwerk.execute.timer import Timer
 from stellwerk.execute.upstream import fill_value
@@ -185,6 +185,9 @@ class Scope:
         self.durations: dict[str, float] = {}
         self.warned: set[str] = set()
         self.signalled = 0  # the signal that asked an async root run to stop
+        self.lost = ""  # why the root run is not ours any more
+        self.cancel: Callable[[], None] | None = None  # stops an async root run, from any thread
+        owner.on_lost = self.abandon
         self._codes: dict[tuple[int, str | None, type | None], tuple[Any, bytes]] = {}
         self._warn = warn
 
@@ -280,6 +283,23 @@ class Scope:
                 error.__cause__ = problem
                 frame.future.settle(State(then, label, cause), error=error)
         self.owner.relieve()
+
+    def abandon(self, reason: str) -> None:
+        """Stop all that is in hand: it has ended in the record, and what it still does is not kept."""
+        self.lost = reason
+        has_stopped_main = False
+        for frame in reversed(list(self.frames.values())):
+            with frame.lock:
+                if not self.close(frame):
+                    continue
+                has_stopped_main |= frame.thread == threading.main_thread().ident
+                frame.stop_body()
+            if frame.future is not None:
+                frame.future.settle(State("crashed", "OwnerLost"), error=RunCrashed(reason))
+        if self.cancel is not None:
+            self.cancel()
+        elif has_stopped_main:
+            wake_main_thread()
 
 
 fingerprint.set_code_hook(code_hash)

@@ -10,13 +10,15 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from types import FrameType, TracebackType
 from typing import Any
 
 from stellwerk.errors import Abandoned
 
 _main = threading.main_thread().ident
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(BaseException):
@@ -83,7 +85,10 @@ def _raise(number: int) -> None:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    if os.getpid() != _pid:
+    global _waking_until
+    if _waking_until and time.monotonic() < _waking_until:
+        _waking_until = 0.0
+    elif os.getpid() != _pid:
         # A child that was hit before it could put the handlers back: it does what it would have done without us.
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -104,7 +109,7 @@ class Handlers:
             global _pid
             _pid = os.getpid()
             _in_place.append(self)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in NUMBERS:
                 old = signal.getsignal(number)
                 if old in (signal.SIG_DFL, signal.default_int_handler):
                     self._old[number] = signal.signal(number, _handle)
@@ -122,8 +127,65 @@ class Handlers:
         self._old.clear()
 
 
+WAKING_SECONDS = 0.5  # within which a signal that wakes the main thread arrives; one after that is a person's
+_waking_until = 0.0
+
+
+def wake_main_thread() -> None:
+    """Let the main thread look at what `stop_thread` has for it, also while it sleeps in C code.
+
+    By a signal that our own handler takes for nothing; where the user has a handler, the thread sleeps on.
+    """
+    global _waking_until
+    if _main is not None and signal.getsignal(signal.SIGINT) is _handle:
+        _waking_until = time.monotonic() + WAKING_SECONDS
+        signal.pthread_kill(_main, signal.SIGINT)
+
+
 _in_place: list[Handlers] = []
 _pid = os.getpid()
+
+
+def _send_again(number: int) -> None:
+    time.sleep(0.01)  # until the fork is over
+    os.kill(os.getpid(), number)
+
+
+class ForkMask:
+    """Put signals off from before a fork until the child has the handlers that it is to have.
+
+    CPython forgets, at the beginning of a child's life, what signals have come until then. One that comes before the
+    child first runs, when its parent's handlers are still in place, would be lost.
+
+    Args:
+        is_wanted: whether handlers are in place that a child is not to keep.
+    """
+
+    def __init__(self, is_wanted: Callable[[], bool]) -> None:
+        self._is_wanted = is_wanted
+        self._kept = threading.local()  # several threads may fork at once
+
+    def block(self) -> None:
+        """Put them off: before the fork."""
+        self._kept.mask = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS) if self._is_wanted() else None
+
+    def unblock(self) -> None:
+        """Let them come, as before: in the child, as the last thing."""
+        mask, self._kept.mask = getattr(self._kept, "mask", None), None
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def unblock_in_parent(self) -> None:
+        """Let them come, as before: what is raised in here would be lost, so one that came is sent again."""
+        if threading.get_ident() != _main:
+            self.unblock()
+            return
+        shield.depth += 1
+        self.unblock()
+        shield.depth -= 1
+        if shield.pending and not shield.depth:
+            number, shield.pending = shield.pending, 0
+            threading.Thread(target=_send_again, args=(number,), daemon=True).start()
 
 
 def _after_fork() -> None:
@@ -132,9 +194,11 @@ def _after_fork() -> None:
     while _in_place:
         with contextlib.suppress(ValueError):  # not in what is the main thread here
             _in_place.pop().restore()
+    _mask.unblock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+_mask = ForkMask(lambda: bool(_in_place))
+os.register_at_fork(before=_mask.block, after_in_parent=_mask.unblock_in_parent, after_in_child=_after_fork)
 
 
 def guarded(inner: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:

@@ -26,7 +26,7 @@ from stellwerk.model import policy
 from stellwerk.model.messages import Began, Ended, Granted, Result, Submitted, Yielded
 from stellwerk.model.states import Cause, Error, State
 from stellwerk.sdk import fingerprint
-from stellwerk.sdk.futures import Future
+from stellwerk.sdk.futures import Future, allow_failure
 from stellwerk.sdk.parameters import jsonable, run_name, shown
 from stellwerk.sdk.task import Task
 
@@ -459,8 +459,12 @@ def iterate(call: Call) -> Generator[Any, Any, Any]:
     """Run a generator task that was called directly: its items are recorded as they are handed out."""
     with shield:
         _admit(call)
-        if begin(call):
-            call.scope.owner.flush()
+        try:
+            if begin(call):
+                call.scope.owner.flush()
+        except BaseException as problem:
+            break_off(call, problem)
+            raise
         open_iteration(call)
     made: list[Generator[Any, Any, Any]] = []
 
@@ -526,8 +530,10 @@ def close_iteration(call: Call, outcome: Outcome) -> None:
 
 
 def _end_iteration(call: Call, outcome: Outcome) -> None:
-    close_iteration(call, let_go(call, outcome))
-    call.scope.owner.flush()
+    outcome = let_go(call, outcome)
+    close_iteration(call, outcome)
+    if not outcome.is_stop:
+        call.scope.owner.flush()
 
 
 def _call_key(call: Call) -> bytes:
@@ -564,6 +570,8 @@ def _parameters(arguments: dict[str, Any]) -> bytes:
 
 
 def _named(value: Any) -> Any:
+    if isinstance(value, allow_failure):
+        value = value.value
     if isinstance(value, Future):
         return f"<result of {value.name}>"
     return value

@@ -13,10 +13,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from stellwerk.client.process import condition, holder_of
 from stellwerk.client.transport import Transport
 from stellwerk.config import Config
 from stellwerk.errors import StellwerkError
-from stellwerk.execute.process import condition, holder_of
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -27,19 +27,31 @@ os.register_at_fork(after_in_child=_started.clear)
 GRACE_ROUNDS = 2  # rounds without a lease after which it ends: the next run of the same script is often near
 
 
-def start(config: Config) -> None:
-    """Start the watcher of this process, once."""
+def start(config: Config, transport: Transport) -> None:
+    """Start the watcher of this process, once.
+
+    Args:
+        transport: the road of the run that needs it, which the watcher takes, too. A token comes to it as it came to
+            us: by the environment or the user's file, never on its command line.
+    """
     import subprocess  # a flow that is over within seconds needs no watcher
 
     with _lock:
         if any(process.poll() is None for process in _started):
             return
         _started.clear()
-        environment = {**os.environ, "STELLWERK_HOME": config.home}
+        command = [sys.executable, "-m", "stellwerk.cli.watch_process", str(os.getpid()), transport.local_database_id]
+        environment = {**os.environ, "STELLWERK_LEASE_SECONDS": str(config.lease_seconds)}
+        if config.api_url is not None:
+            # The home stays as it was given: by it the user's file is found, which may hold the token.
+            environment["STELLWERK_API_URL"] = config.api_url
+            folder = "/"
+            if config.source("home") == "STELLWERK_HOME":
+                environment["STELLWERK_HOME"] = config.home
+        else:
+            folder = environment["STELLWERK_HOME"] = config.home
         if config.database_url:
             environment["STELLWERK_DATABASE_URL"] = config.database_url
-        environment["STELLWERK_LEASE_SECONDS"] = str(config.lease_seconds)
-        command = [sys.executable, "-m", "stellwerk.cli.watch_process", str(os.getpid())]
         try:
             _started.append(
                 subprocess.Popen(
@@ -48,7 +60,7 @@ def start(config: Config) -> None:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
-                    cwd=config.home,
+                    cwd=folder,
                     env=environment,
                 )
             )
