@@ -49,6 +49,8 @@ def test_defaults(place: Path) -> None:
     assert (config.lease_seconds, config.infra_retries, config.durability) == (30, 3, "strict")
     assert (config.inline_result_bytes, config.result_limit_bytes, config.preview_bytes) == (16384, 2 << 30, 1024)
     assert (config.log_level, config.log_prints, config.recording, config.progress) == ("INFO", False, True, "auto")
+    assert (config.server_host, config.server_port) == ("127.0.0.1", 4711)
+    assert (config.server_path, config.server_names) == ("", "")
     assert 5 <= config.max_workers <= 32
     assert {config.source(setting.name) for setting in SETTINGS} == {DEFAULT}
 
@@ -101,6 +103,11 @@ def test_an_empty_variable_is_not_set(place: Path) -> None:
         ("recording", "0", False),
         ("progress", "off", "off"),
         ("max_workers", "1", 1),
+        ("server_host", " 0.0.0.0 ", "0.0.0.0"),
+        ("server_port", "0", 0),
+        ("server_path", "/a/b.c/", "/a/b.c"),
+        ("server_path", "/", ""),
+        ("server_names", "Trains.Example.org, signal-box", "trains.example.org,signal-box"),
     ],
 )
 def test_values_are_read(place: Path, name: str, text: str, value: object) -> None:
@@ -134,6 +141,13 @@ def test_values_are_read(place: Path, name: str, text: str, value: object) -> No
         ("log_prints", "maybe", "on or off"),
         ("progress", "bar", "auto, on or off"),
         ("preview_bytes", "1e3", "65536"),
+        ("server_port", "65536", "from 0 to 65535"),
+        ("server_path", "stellwerk", "/stellwerk"),
+        ("server_path", "/a//b", "/stellwerk"),
+        ("server_path", "/a/../b", "/stellwerk"),
+        ("server_path", '/"><script>', "/stellwerk"),
+        ("server_names", "a,,b", "commas"),
+        ("server_names", "https://example.org", "host names"),
     ],
 )
 def test_a_malformed_value_names_setting_value_source_and_what_is_allowed(

@@ -63,7 +63,7 @@ LAZY_IN: Final = {
     "config.py": {"difflib", "stellwerk.errors", "tomllib"},
 }
 
-SQL_ROOMS: Final = ("store/", "api/graphql.py", "execute/effect.py", "execute/effect/")
+SQL_ROOMS: Final = ("store/", "api/graphql/", "execute/effect.py", "execute/effect/")
 SQL: Final = re.compile(
     r"^\s*(SELECT\s.+\sFROM\s|INSERT\s+(OR\s+\w+\s+)?INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|CREATE\s+(TABLE|INDEX|UNIQUE)\s"
     r"|DROP\s+(TABLE|INDEX)\s|ALTER\s+TABLE\s|PRAGMA\s+\w+|WITH\s+\w+\s+AS\s*\()",

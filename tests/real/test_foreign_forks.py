@@ -38,7 +38,6 @@ async def pipeline():
         import time
         time.sleep(60)
         os._exit(0)
-    await asyncio.sleep(0.5)  # asyncio's own handler is in the way until the child has put the old one back
     os.kill(child, signal.SIGTERM)
     status = os.waitpid(child, 0)[1]
     await asyncio.sleep(0.1)

@@ -11,19 +11,19 @@ import sys
 import msgspec
 import pytest
 
-from stellwerk.execute.process import condition, this_process
+from stellwerk.client.process import condition, this_process
 from stellwerk.model.messages import Holder
 
 TELL = """
 import json, msgspec, os, sys
-from stellwerk.execute.process import condition, this_process
+from stellwerk.client.process import condition, this_process
 from stellwerk.model.messages import Holder
 print(json.dumps([condition(msgspec.json.decode(sys.argv[1], type=Holder)), msgspec.to_builtins(this_process())]))
 """
 
 HIDDEN = """
 import os, subprocess, sys
-from stellwerk.execute.process import condition, holder_of
+from stellwerk.client.process import condition, holder_of
 sleeper = subprocess.Popen(["sleep", "60"])
 holder = holder_of(sleeper.pid)
 assert condition(holder) == "alive"
