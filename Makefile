@@ -91,7 +91,7 @@ $(MODULES): ui/package.json ui/package-lock.json $(READY)
 	@touch $@
 
 $(PAGE): $(MODULES) $(PAGE_SOURCES)
-	@$(WITH_NODE) echo "Building the web page ..."; cd ui && npm run --silent build -- --logLevel=warn
+	@$(WITH_NODE) echo "Building the web page ..."; cd ui && npm run --silent build >/dev/null
 	@touch $@
 
 # An interpreter counts only if it runs (a pyenv shim may exist for a version that is not active).

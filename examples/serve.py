@@ -23,16 +23,17 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="end when the pipeline has")
     options, more = parser.parse_known_args()
     is_ours = not is_running()
-    if is_ours and subprocess.run([*STELLWERK, "server", "start", "--background"], check=False).returncode:
-        return 1
+    if is_ours:
+        # What it prints is for people who start it themselves; what goes wrong comes on stderr.
+        command = [*STELLWERK, "server", "start", "--background"]
+        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
+            return 1
     try:
         code = subprocess.run([*STELLWERK, "run", f"{PIPELINE}:flights", *more], check=False).returncode
-        if code or options.once:
-            return code
-        print("\nThe page:", flush=True)
+        print("\nThe page, by a link that works once (`stellwerk open` gives another):", flush=True)
         subprocess.run([*STELLWERK, "open", "--print"], check=True)
-        if not is_ours:
-            return 0
+        if options.once or not is_ours:
+            return code
         print("The server is up until Ctrl-C.", flush=True)
         signal.pause()
     except KeyboardInterrupt:

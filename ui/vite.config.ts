@@ -27,6 +27,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // A preload of every lazy chunk would undo that they are lazy.
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        // What several parts share comes in one file with the first load, not in a dozen small ones.
+        codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
+      },
+    },
     // scripts/finish.mjs has the limits that count, for what is sent.
     chunkSizeWarningLimit: 1000,
   },

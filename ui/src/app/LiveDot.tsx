@@ -23,6 +23,7 @@ export function LiveDot() {
   return (
     <Hint
       side="right"
+      label="The connection"
       trigger={
         <Button look="plain" data-live={isStarting ? 'starting' : mode}>
           <i className={clsx(styles.dot, !isStarting && styles[mode])} aria-hidden="true" />

@@ -4,8 +4,30 @@ import { formatTime, zoneLabel } from '@/lib/time'
 import { Dialog } from '@/ui/Dialog'
 import styles from './ZoneDialog.module.css'
 
-const ZONES = Intl.supportedValuesOf('timeZone')
+// Browsers list some cities under names that they no longer have, and know the present ones without listing them.
+const RENAMED = [
+  'Africa/Asmara',
+  'America/Nuuk',
+  'Asia/Ho_Chi_Minh',
+  'Asia/Kathmandu',
+  'Asia/Kolkata',
+  'Asia/Yangon',
+  'Atlantic/Faroe',
+  'Europe/Kyiv',
+  'Pacific/Chuuk',
+  'Pacific/Kanton',
+  'Pacific/Pohnpei',
+]
+const ZONES = [...new Set([...Intl.supportedValuesOf('timeZone'), ...RENAMED.filter(isKnown)])].sort()
 const SHOWN = 60
+
+function isKnown(zone: string): boolean {
+  try {
+    return Boolean(Intl.DateTimeFormat('en', { timeZone: zone }))
+  } catch {
+    return false
+  }
+}
 
 /** Choose any zone by a part of its name. */
 export function ZoneDialog({ onClose }: { onClose: () => void }) {

@@ -32,14 +32,18 @@ export const STATE_NAMES: readonly string[] = STATES.map(({ state }) => state)
 export const WORST_FIRST = raw.families.map(({ family }) => family) as readonly Family[]
 
 const states = new Map(STATES.map((info) => [info.state, info]))
-const labels = new Map((raw.labels as LabelInfo[]).map((info) => [info.label, info]))
+// How an end came about is told in words beside it; there the state itself says most.
+const TOLD_BESIDE = new Set(['OwnerLost', 'Interrupted', 'Exited'])
+const labels = new Map(
+  (raw.labels as LabelInfo[]).filter(({ label }) => !TOLD_BESIDE.has(label)).map((info) => [info.label, info]),
+)
 
 /** How a state is shown; one that only a newer server knows is shown by its own name. */
 export function infoOf(state: string): StateInfo {
   return states.get(state) ?? { state, word: state || 'Unknown', family: 'waiting', glyph: 'ring', is_terminal: false }
 }
 
-/** How a label is shown; undefined of none, or of one that only a newer server knows. */
+/** How a label is shown in place of its state; undefined where the state itself is shown. */
 export function labelOf(label: string | null | undefined): LabelInfo | undefined {
   return label ? labels.get(label) : undefined
 }

@@ -69,7 +69,12 @@ export function FlowsPage() {
       {query.isError && !query.data ? (
         <ErrorPane title="The flows cannot be shown." error={query.error} onRetry={() => void query.refetch()} />
       ) : !query.data ? null : query.data.flows.length > 0 ? (
-        <FlowsTable rows={query.data.flows} order={order} onOrder={(next) => search({ sort: next })} />
+        <FlowsTable
+          rows={query.data.flows}
+          order={order}
+          isOld={query.isPlaceholderData}
+          onOrder={(next) => search({ sort: next })}
+        />
       ) : q ? (
         <Empty title="No flow has that in its name." text={`There is none with “${q}”.`} />
       ) : (
@@ -87,18 +92,21 @@ export function FlowsPage() {
 interface FlowsTableProps {
   rows: FlowRow[]
   order: Order
+  /** Whether the rows are still those of before, in another order. */
+  isOld: boolean
   onOrder: (order: Order) => void
 }
 
-function FlowsTable({ rows, order, onOrder }: FlowsTableProps) {
+function FlowsTable({ rows, order, isOld, onOrder }: FlowsTableProps) {
   const [isTouched, setTouched] = useState(false)
   const held = useRef<{ order: Order; names: string[] }>({ order, names: [] })
   const shown = useMemo(() => {
+    if (isOld) return rows
     const isHeld = isTouched && held.current.order === order
     const list = isHeld ? holdOrder(rows, held.current.names) : rows
     held.current = { order, names: list.map(({ name }) => name) }
     return list
-  }, [rows, order, isTouched])
+  }, [rows, order, isOld, isTouched])
   const head = (column: Order, text: string) => (
     <button type="button" className={styles.sort} onClick={() => onOrder(column)}>
       {text}

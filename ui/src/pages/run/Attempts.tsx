@@ -1,6 +1,6 @@
 import { formatCount } from '@/lib/time'
+import { StateBadge } from '@/ui/State'
 import { Time } from '@/ui/Time'
-import { RunBadge } from './RunBadge'
 import { Elapsed } from './RunHeader'
 import styles from './Story.module.css'
 import { briefOf, errorOf, type RunFacts } from './useRun'
@@ -28,7 +28,7 @@ export function Attempts({ run }: { run: Pick<RunFacts, 'attempts' | 'attempt_co
               <tr key={attempt.number}>
                 <td className={styles.right}>{attempt.number}</td>
                 <td>
-                  <RunBadge {...attempt} />
+                  <StateBadge {...attempt} />
                 </td>
                 <td>
                   <Time at={attempt.started_at} />

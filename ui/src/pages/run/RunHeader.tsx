@@ -4,9 +4,9 @@ import { useState } from 'react'
 import { formatCount, formatDuration, toMillis, useNow } from '@/lib/time'
 import { formatTerm } from '@/pages/runs/filter'
 import { Button } from '@/ui/Button'
+import { StateBadge } from '@/ui/State'
 import { StateShare, shareInWords } from '@/ui/StateShare'
 import { Time } from '@/ui/Time'
-import { RunBadge } from './RunBadge'
 import styles from './RunHeader.module.css'
 import { isUnderWay } from './RunView'
 import type { Run } from './useRun'
@@ -40,7 +40,7 @@ export function RunHeader({ run, counts, total, neighbours }: RunHeaderProps) {
       </div>
       <div className={styles.title}>
         <h1>{run.name}</h1>
-        <RunBadge {...run} />
+        <StateBadge {...run} />
         {why && run.state !== 'crashed' && <p className={styles.why}>{why}</p>}
       </div>
       <Facts run={run} counts={counts} total={total} />

@@ -5,7 +5,6 @@ import { useTitle } from '@/app/title'
 import { wordOf } from '@/lib/states'
 import { ErrorPane } from '@/ui/ErrorPane'
 import { NotFound } from './NotFound'
-import { shownLabel } from './RunBadge'
 import styles from './RunPage.module.css'
 import { RunView } from './RunView'
 import { useRun, useRunByName } from './useRun'
@@ -43,7 +42,7 @@ export function RunPage() {
   const error = byName.error ?? (run ? null : found.error)
   if (error) {
     const retry = () => void (byName.error ? byName.refetch() : found.refetch())
-    return <ErrorPane title="The run cannot be shown." error={error} onRetry={retry} />
+    return <ErrorPane title="The run cannot be shown." error={error} onRetry={retry} isPage />
   }
   if (isMissing) return <NotFound text={id} />
   if (!run) return <div className={styles.loading} aria-busy="true" />
@@ -56,5 +55,5 @@ function titleOf(
 ) {
   if (isMissing) return 'No such run · Stellwerk'
   if (!run) return 'Run · Stellwerk'
-  return `${run.name} ${wordOf(run.state, shownLabel(run.label)).toLowerCase()} · ${run.flow_name ?? 'no flow'}`
+  return `${run.name} ${wordOf(run.state, run.label).toLowerCase()} · ${run.flow_name ?? 'no flow'}`
 }

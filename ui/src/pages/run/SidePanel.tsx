@@ -9,11 +9,11 @@ import { Button } from '@/ui/Button'
 import { Empty } from '@/ui/Empty'
 import { ErrorPane } from '@/ui/ErrorPane'
 import { Pane } from '@/ui/Pane'
+import { StateBadge } from '@/ui/State'
 import { Time } from '@/ui/Time'
 import { Attempts } from './Attempts'
 import { Values } from './ParametersPane'
 import { Result } from './ResultPane'
-import { RunBadge } from './RunBadge'
 import { Elapsed } from './RunHeader'
 import styles from './SidePanel.module.css'
 import { Traceback } from './Traceback'
@@ -37,7 +37,8 @@ export function SidePanel({ seq, within, onClose }: SidePanelProps) {
   const found = useLiveQuery(key, read, topicsOf(known ?? within), { pauseMs: 250 })
   const box = useRef<HTMLDivElement>(null)
   useEffect(() => {
-    box.current?.scrollTo(0, 0)
+    // Where there is little room it lies below the timeline, out of sight.
+    box.current?.closest('section')?.scrollIntoView({ block: 'nearest' })
   }, [])
   const run = found.data?.runs[0]
   const close = (
@@ -63,7 +64,7 @@ function About({ run }: { run: Chosen }) {
   return (
     <>
       <div className={styles.line}>
-        <RunBadge {...run} />
+        <StateBadge {...run} />
         <span className={styles.links}>
           <Link to="/runs/$id" params={{ id: run.id }}>
             Open {run.kind === 'flow' ? 'flow run' : 'task run'}

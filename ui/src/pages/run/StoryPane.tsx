@@ -2,9 +2,9 @@ import { isTerminal } from '@/lib/states'
 import { formatDuration, toMillis, useNow } from '@/lib/time'
 import { ErrorPane } from '@/ui/ErrorPane'
 import { Pane } from '@/ui/Pane'
+import { StateBadge } from '@/ui/State'
 import { Time } from '@/ui/Time'
 import { Attempts } from './Attempts'
-import { RunBadge } from './RunBadge'
 import styles from './Story.module.css'
 import { eventOf, present, type Step, tell } from './story'
 import { type Run, useStory } from './useRun'
@@ -41,7 +41,7 @@ function Steps({ steps, run }: { steps: readonly Step[]; run: Run }) {
             <Time at={step.at} millis />
             <span className={styles.after}>{place === 0 ? '' : `+${formatDuration(step.after)}`}</span>
             <span className={styles.event}>{eventOf(step.event)}</span>
-            <RunBadge state={step.to_state} label={step.label} />
+            <StateBadge state={step.to_state} label={step.label} />
           </div>
           {place === told.length - 1 && isOver && whyOf(run) && <p className={styles.why}>{whyOf(run)}</p>}
         </li>

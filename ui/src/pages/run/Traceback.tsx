@@ -10,7 +10,7 @@ export function Traceback({ error }: { error: RunError }) {
   const open = (place: number) => setOpened(new Set([...opened, place]))
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling box needs the focus to be scrolled by keys
-    <div className={styles.traceback} role="region" aria-label="Traceback" tabIndex={0}>
+    <div className={styles.traceback} role="group" aria-label="Traceback" tabIndex={0}>
       {parts.map((part, place) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a traceback never changes
         <PartView key={place} part={part} isOpen={opened.has(place)} onOpen={() => open(place)} />

@@ -64,7 +64,12 @@ export function RunsTable({ list, onMore, onView, onShowNew }: RunsTableProps) {
     onShowNew()
   }
   return (
-    <div className={styles.frame}>
+    // The button lies over the rows: on the way to it, and when it goes from under the pointer, nothing may move either.
+    <div
+      className={styles.frame}
+      onPointerEnter={(event) => event.pointerType === 'mouse' && setTouched(true)}
+      onPointerLeave={() => setTouched(false)}
+    >
       {waiting > 0 && (
         <Button look="main" size="small" className={styles.waiting} onClick={showNew}>
           {formatCount(waiting)} new
@@ -76,8 +81,6 @@ export function RunsTable({ list, onMore, onView, onShowNew }: RunsTableProps) {
         role="table"
         aria-label="Runs"
         aria-rowcount={isComplete ? rows.length + 1 : -1}
-        onPointerEnter={(event) => event.pointerType === 'mouse' && setTouched(true)}
-        onPointerLeave={() => setTouched(false)}
         onFocus={() => setTouched(true)}
         onBlur={() => setTouched(false)}
       >

@@ -4,8 +4,6 @@ import { layer, openCycles, type Pair, rankNodes } from './layers'
 import { orderRows } from './order'
 import { placeNodes } from './place'
 
-export type { GraphData, GraphEdge, GraphNode } from './graph'
-
 export type Direction = 'right' | 'down'
 
 export interface LayoutInput {

@@ -43,7 +43,10 @@ export class ScrollMap {
     this.top = Math.min(this.top, this.maxTop)
   }
 
-  /** The box was scrolled by the person: small steps move by as much, a leap goes to the share of the whole. */
+  /**
+   * The box was scrolled by the person: a step moves by as much. One that is no smaller than what a pixel of the scroll
+   * bar stands for goes to the share of the whole.
+   */
   moved(scrollTop: number): void {
     const step = scrollTop - this.seen
     const maxBox = Math.max(0, this.boxHeight - this.view)
@@ -51,7 +54,7 @@ export class ScrollMap {
     if (!this.isScaled) this.top = scrollTop
     else if (scrollTop <= 0) this.top = 0
     else if (scrollTop >= maxBox - 1) this.top = this.maxTop
-    else if (Math.abs(step) < this.view * 2) this.top += step
+    else if (Math.abs(step) < this.boxHeight / Math.max(1, this.view)) this.top += step
     else this.top = (scrollTop / maxBox) * this.maxTop
     this.top = Math.min(Math.max(this.top, 0), this.maxTop)
   }

@@ -80,7 +80,7 @@ export function useView(
     state.isFollowing = isEnd()
     note()
     clearTimeout(state.rest)
-    if (map.isScaled) state.rest = window.setTimeout(() => box.current && put(map.top), 160)
+    if (map.isScaled) state.rest = window.setTimeout(() => box.current && put(map.top), 400)
     redraw()
   }
 

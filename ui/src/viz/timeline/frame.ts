@@ -35,7 +35,7 @@ export interface Frame {
   columns: Columns
 }
 
-export const TASK = 0
+/** The kind of a flow run; 0 is a task run. */
 export const FLOW = 1
 
 const MAGIC = 'TL01'
