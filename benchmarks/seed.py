@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -36,7 +37,7 @@ def seed(store: Store, flow_runs: int, tasks: int, seed: int = 1) -> None:
         for run in runs:
             if run.ended_at is not None:
                 counters[run.project, run.ended_at // HOUR, run.flow or "", run.kind, run.state] += 1
-        edges = [(run.id, above.id) for above, run in zip(runs, runs[1:], strict=False) if run.n % 2]
+        edges = [(run.id, above.id) for above, run in pairwise(runs) if run.n % 2]
         with store.write() as transaction:
             transaction.put(Changes(runs=runs, edges=edges))
     with store.write() as transaction:
@@ -51,7 +52,7 @@ def _flow_run(chance: Random, number: int, of: int, tasks: int) -> list[RunRecor
     tags = [tag for tag in TAGS if chance.random() < 0.5] if chance.random() < 0.1 else []
     root = _run(chance, at, None, "flow", f"quiet-otter-{number}", flow, None, at + 1000, seconds, is_open)
     root.tags = "[" + ",".join(f'"{tag}"' for tag in tags) + "]" if tags else None
-    root.parameters = '{"day": "2026-01-01", "n": %d}' % number
+    root.parameters = f'{{"day": "2026-01-01", "n": {number}}}'
     runs = [root]
     for place in range(tasks):
         begin = at + 2000 + int(place * seconds * 1e6 / (tasks + 1))

@@ -20,10 +20,12 @@ from wire import open_store
 
 from stellwerk import config
 from stellwerk.api import app, serve
+from stellwerk.api.connections import protocols
 from stellwerk.api.page import static
 from stellwerk.api.parts import Parts
 from stellwerk.engine.intake import Intake
 from stellwerk.engine.watch import Watch
+from stellwerk.model.wire import MOST_FRAME_BYTES
 from stellwerk.store.blobs import FolderBlobs
 
 SECONDS = 30  # until what should have come counts as lost
@@ -87,10 +89,7 @@ class House:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self.app,
-                http="httptools",
-                ws="websockets-sansio",
-                ws_max_size=64 << 20,
-                ws_per_message_deflate=False,
+                **protocols(MOST_FRAME_BYTES),
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -44,12 +44,12 @@ TABLES = {
     "counters": "project, hour, flow, kind, state",
 }
 COLUMNS = {"runs": ", ".join(RUN_COLUMNS)}
-_ids = itertools.count(1)
+_ids = count(int.from_bytes(os.urandom(9), "big"))
 
 
 def new_id() -> bytes:
     """Make an identity; those of one process are in order."""
-    return uuid7(time.time_ns() // 1_000_000, next(_ids) << 62 | int.from_bytes(os.urandom(7), "big"))
+    return uuid7(time.time_ns() // 1_000_000, next(_ids))
 
 
 def open_store(url: str) -> Store:

@@ -29,6 +29,7 @@ class Served:
         self.home = home
         self.server = Server(STELLWERK_HOME=str(home), **settings)
         self._flows: list[subprocess.Popen[str]] = []
+        self._said: dict[tuple[str, ...], str] | None = None
         self.server.start()
 
     @property
@@ -80,11 +81,19 @@ class Served:
     # ── what the command line says ───────────────────────────────────────────────────────────────────────────────────
     def cli(self, *arguments: str) -> Any:
         """Run a command and return the JSON that it printed."""
+        if self._said is not None and arguments in self._said:
+            return json.loads(self._said[arguments])
         command = [sys.executable, "-m", "stellwerk", *arguments, "--json"]
         done = subprocess.run(
             command, capture_output=True, text=True, check=True, env=self._environment(), timeout=SECONDS
         )
+        if self._said is not None:
+            self._said[arguments] = done.stdout
         return json.loads(done.stdout)
+
+    def settle(self) -> None:
+        """Say that nothing more will be recorded, so that a command need not be run twice."""
+        self._said = {}
 
     def runs(self, flow: str = "", *options: str) -> list[dict[str, Any]]:
         """List runs, the newest first; those of one flow if it is named."""
@@ -135,3 +144,4 @@ def seed(served: Served) -> None:
     # That a process is gone is noticed by others, within a moment.
     while served.newest("struck")["state"] == "running":
         pass
+    served.settle()

@@ -81,13 +81,10 @@ def test_migrations_are_numbered_without_a_gap(dialect: str) -> None:
     assert [number for number, _, _ in migrations(dialect)] == list(range(1, SCHEMA_VERSION + 1))
 
 
-def test_new_and_migrated_databases_are_alike(url: str) -> None:
-    def shape() -> list[Any]:
-        if "://" in url:
-            return query(url, "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1")
-        return query(url, "SELECT name, sql FROM sqlite_master ORDER BY name")
-
+def test_a_migrated_database_has_the_new_indexes(url: str) -> None:
     make_first(url, [])
     open_store(url).close()
-    names = [row[0] for row in shape()]
-    assert {"runs_roots", "runs_roots_by_state", "runs_of_flow", "counters_of_flow"} <= set(names)
+    of = "SELECT indexname FROM pg_indexes" if "://" in url else "SELECT name FROM sqlite_master"
+    assert {"runs_roots", "runs_roots_by_state", "runs_of_flow", "counters_of_flow"} <= {
+        row[0] for row in query(url, of)
+    }

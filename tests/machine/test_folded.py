@@ -68,7 +68,7 @@ def test_sql_unfolds_as_the_views_do(stores: list[Store], seed: int, length: int
     root, seq = Root(), 1
     for messages in choose(root, NaiveStore([root.id, new_id(), new_id()]), seed, length):
         batch = Batch(root.id, 1, seq, messages, OPENING if seq == 1 else None)
-        seq += not [apply(store, [batch])[0] for store in stores][0].code
+        seq += not next(apply(store, [batch])[0] for store in stores).code
     for store in stores:
         if is_lost:
             crash(store, root.id, 1, NOW + 10_000, Cause("lease_lost", "gone"), "OwnerLost")

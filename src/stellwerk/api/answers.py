@@ -31,7 +31,8 @@ from stellwerk.errors import (
 T = TypeVar("T")
 
 JSON = "application/json"
-READERS = 4  # threads that read: each takes a connection to the database with its cache
+READERS = 3  # threads that read: each takes a connection to the database with its cache
+ASKERS = 3  # threads that answer what somebody composed: whatever that costs, the others are not held up
 RETRY_SECONDS = 1
 STATUS: tuple[tuple[type[StellwerkError], int], ...] = (
     (NotFound, 404),
@@ -49,7 +50,7 @@ STATUS: tuple[tuple[type[StellwerkError], int], ...] = (
 """The status of an error: that of the first class in this order that it belongs to."""
 
 _log = logging.getLogger(__name__)
-_readers: list[ThreadPoolExecutor] = []
+_pools: dict[str, ThreadPoolExecutor] = {}
 
 
 class Problem(msgspec.Struct):
@@ -81,9 +82,18 @@ class Refusal(Exception):
 
 async def reading(function: Callable[..., T], *arguments: object) -> T:
     """Call what reads from the database or from files on a thread of a small pool, and wait for it."""
-    if not _readers:
-        _readers.append(ThreadPoolExecutor(READERS, "stellwerk-read"))
-    return await asyncio.get_running_loop().run_in_executor(_readers[0], function, *arguments)
+    return await _on_pool("stellwerk-read", READERS, function, *arguments)
+
+
+async def asking(function: Callable[..., T], *arguments: object) -> T:
+    """Call what may take long since somebody composed it, such as a query, on a thread of a pool of its own."""
+    return await _on_pool("stellwerk-ask", ASKERS, function, *arguments)
+
+
+async def _on_pool(name: str, threads: int, function: Callable[..., T], *arguments: object) -> T:
+    if name not in _pools:
+        _pools[name] = ThreadPoolExecutor(threads, name)
+    return await asyncio.get_running_loop().run_in_executor(_pools[name], function, *arguments)
 
 
 def not_allowed(method: str, allowed: list[str]) -> Refusal:

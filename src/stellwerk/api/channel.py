@@ -19,7 +19,6 @@ The application takes the routes of `Channel.routes` and keeps the channel as `a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable
@@ -32,13 +31,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stellwerk.api import guard
 from stellwerk.api.answers import problem
-from stellwerk.api.connections import let_in
+from stellwerk.api.connections import Greetings, let_in
 from stellwerk.api.parts import Parts
 from stellwerk.engine import apply
 from stellwerk.engine.tick import Swept
 from stellwerk.errors import Conflict, StellwerkError, UnavailableError
 from stellwerk.model import __version__
-from stellwerk.model.messages import Ack, Batch, Holder, Submitted
+from stellwerk.model.messages import Ack, Batch, Ended, Holder, Logged, Sourced, Submitted
 from stellwerk.model.wire import (
     GREETING_SECONDS,
     MEDIA_TYPE,
@@ -61,6 +60,7 @@ from stellwerk.model.wire import (
 
 MOST_UNANSWERED = 64  # requests of a line; an owner has one batch under way, and its watcher a renewal
 MOST_UNGREETED = 256  # lines that have not greeted yet
+LATEST = 253_402_300_799_999_999  # the last µs of the year 9999, beyond which nobody can write a time down
 MOST_MISSED = 1_000  # processes whose commands are kept for when they are back
 CLOSING_SECONDS = 5.0  # for what is still to be said to a line that ends
 CLOSE_CODES = {"bad_frame": 4400, "unauthenticated": 4401, "version_mismatch": 4426}
@@ -106,7 +106,7 @@ class Channel:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._lines: set[_Line] = set()
-        self._ungreeted: dict[asyncio.Timeout, None] = {}  # in the order in which they came
+        self._greetings = Greetings()
         self._answers: deque[tuple[_Line, Down]] = deque()
         self._is_called = False
         self._is_going = False
@@ -185,11 +185,8 @@ class Channel:
         if self._is_going:
             await _close(socket, GOING_CODE)
             return None
-        limit = asyncio.timeout(GREETING_SECONDS)
         try:
-            async with limit:
-                self._ungreeted[limit] = None
-                self._crowd_out()
+            async with self._greetings.awaited(GREETING_SECONDS, MOST_UNGREETED):
                 line = self._greet(_decode(await _receive(socket)))
                 let_in(socket)
                 return line
@@ -199,17 +196,7 @@ class Channel:
             await _say_and_close(socket, turned.refused)
         except WebSocketDisconnect:
             pass
-        finally:
-            self._ungreeted.pop(limit, None)
         return None
-
-    def _crowd_out(self) -> None:
-        """Give up the line that has been silent for longest, when there are too many: who means it greets at once."""
-        if len(self._ungreeted) > MOST_UNGREETED:
-            oldest = next(iter(self._ungreeted))
-            del self._ungreeted[oldest]
-            with contextlib.suppress(RuntimeError):  # its time is over just now
-                oldest.reschedule(0.0)
 
     def _greet(self, hello: Up) -> _Line:
         """Check a greeting; the line it opens, with its welcome in it.
@@ -405,16 +392,28 @@ def _sense(batch: Batch) -> str:
     What is checked here would be written and then stand in the way of whoever reads.
     """
     opening = batch.opening
+    if len(batch.root_id) != 16:
+        return "An id in it has not 16 bytes."
     if opening is not None and not 0 < opening.lease_seconds <= 86_400:
         return f"A lease of {opening.lease_seconds} s was asked for."
     for message in batch.messages:
+        if isinstance(message, Logged):
+            if not all(len(run_id) == 16 and 0 <= at <= LATEST for _, run_id, _, at, *_ in message.lines):
+                return "A line in it is of no time or of no run."
+            continue
+        if isinstance(message, Sourced):
+            continue
+        if len(message.run_id) != 16:
+            return "An id in it has not 16 bytes."
+        if not 0 <= message.at <= LATEST or (isinstance(message, Ended) and message.until > LATEST):
+            return "A time in it is none."
         if isinstance(message, Submitted):
             if len(message.parent_id) not in (0, 16) or any(len(each) != 16 for each in message.upstream):
                 return "An id in it has not 16 bytes."
             if message.parameters:
                 try:
                     msgspec.json.decode(message.parameters)
-                except (msgspec.MsgspecError, ValueError):
+                except (msgspec.MsgspecError, ValueError, RecursionError):
                     return "The parameters of a run are not JSON."
     return ""
 

@@ -12,8 +12,10 @@ Everything here happens on the server's event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from asyncio.transports import BaseTransport
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -47,9 +49,47 @@ def protocols(most_frame_bytes: int) -> dict[str, Any]:
 
 def let_in(socket: WebSocket) -> None:
     """Let a WebSocket send large messages: it has shown that it may."""
-    tell = socket.scope.get("extensions", {}).get(_LET_IN)
+    tell = socket.scope.get("state", {}).get(_LET_IN)
     if tell is not None:
         tell()
+
+
+class Greetings:
+    """Bound the sockets of one route that have not greeted yet, and how long each may take.
+
+    Of too many the one that has been silent for longest is given up: who means it greets at once.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Timeout, None] = {}  # in the order in which they came
+
+    @property
+    def count(self) -> int:
+        """Count those that are waited for."""
+        return len(self._waiting)
+
+    @contextlib.asynccontextmanager
+    async def awaited(self, seconds: float, most: int) -> AsyncIterator[None]:
+        """Be the time in which one socket greets.
+
+        Args:
+            most: of all that are waited for.
+
+        Raises:
+            TimeoutError: it is over, or others need the place.
+        """
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                self._waiting[limit] = None
+                if len(self._waiting) > most:
+                    oldest = next(iter(self._waiting))
+                    del self._waiting[oldest]
+                    with contextlib.suppress(RuntimeError):  # its time is over just now
+                        oldest.reschedule(0.0)
+                yield
+        finally:
+            self._waiting.pop(limit, None)
 
 
 class _Http(HttpToolsProtocol):
@@ -146,7 +186,7 @@ class _Socket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.handshake_complete:
-            self.scope["extensions"][_LET_IN] = self._let_in  # type: ignore[index]
+            self.scope["state"][_LET_IN] = self._let_in
 
     def handle_ping(self) -> None:
         super().handle_ping()

@@ -18,12 +18,13 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stellwerk.api import guard
+from stellwerk.api.connections import Greetings
 from stellwerk.api.parts import Parts
 from stellwerk.engine.watch import PAUSE_SECONDS, Listener, Topic, parse_topic, write_topic
 from stellwerk.errors import StellwerkError, Unauthenticated, UnavailableError, UsageError
 from stellwerk.model import __version__
+from stellwerk.model.wire import GREETING_SECONDS
 
-GREETING_SECONDS = 10.0  # within which a page greets
 PING_SECONDS = 20.0
 SLOW_SECONDS = 30.0
 MOST_TOPICS = 100  # of one page
@@ -68,7 +69,7 @@ class Live:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.count = 0  # sockets that were let in
-        self._ungreeted = 0
+        self._greetings = Greetings()
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one page until either side ends."""
@@ -76,7 +77,7 @@ class Live:
         if self._parts.watch.is_closed:
             await _close(socket, GOING_CODE)
             return
-        if self.count >= MOST_SOCKETS or self._ungreeted >= MOST_UNGREETED:
+        if self.count >= MOST_SOCKETS:
             await _close(socket, BUSY_CODE)
             return
         try:
@@ -91,11 +92,7 @@ class Live:
             pass  # the page is gone
 
     async def _serve(self, socket: WebSocket) -> None:
-        self._ungreeted += 1
-        try:
-            token = await self._greet(socket)
-        finally:
-            self._ungreeted -= 1
+        token = await self._greet(socket)
         self.count += 1
         try:
             await _send(socket, {"welcome": {"server_id": self._parts.server_id, "version": __version__}})
@@ -120,7 +117,7 @@ class Live:
 
     async def _greet(self, socket: WebSocket) -> str:
         try:
-            async with asyncio.timeout(GREETING_SECONDS):
+            async with self._greetings.awaited(GREETING_SECONDS, MOST_UNGREETED):
                 text = await _receive(socket)
         except TimeoutError:
             raise _Refused(NONSENSE_CODE, "bad_frame", f"No token came within {GREETING_SECONDS:g} s.") from None

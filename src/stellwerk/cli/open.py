@@ -33,7 +33,10 @@ def open_page(run: str | None, only_print: bool) -> None:
             if note:
                 click.echo(one_line(note), err=True)
             path = f"/runs/{found['id']}"
-        link = str(server.json("/api/links", body={"path": path})["url"])
+        made = server.json("/api/links", body={"path": path})
+        # A server behind a proxy does not know by what name it is reached; whoever set the URL does.
+        remote = server.remote
+        link = str(made["url"]) if remote.home is not None else f"{remote.url}{path}#code={made['code']}"
     click.echo(link)
     if not only_print and _has_browser():
         import webbrowser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import logging
 import logging.handlers
 import os
@@ -12,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -238,7 +236,7 @@ def status(as_json: bool) -> int:
         else:
             click.echo(f"No server of {home} is running.")
         return NOT_RUNNING
-    said = _ask(file)
+    said = _ask(home, file)
     facts = {
         "running": said is not None,
         "home": str(home),
@@ -254,7 +252,7 @@ def status(as_json: bool) -> int:
     if as_json:
         print_json(facts)
     elif said is None:
-        why = "it is stopped" if state == "stopped" else "it does not answer"
+        why = {"stopped": "it is stopped", "elsewhere": "it runs elsewhere"}.get(state, "it does not answer")
         tell(f"The server {file.url} (process {file.pid} on {file.host}) is there, but {why}.", f"See {home / LOG}.")
     else:
         click.echo(f"Stellwerk {file.version} serves {facts['database']}")
@@ -274,21 +272,15 @@ def _find() -> tuple[Path, ServerFile | None]:
     return home, file
 
 
-def _ask(file: ServerFile) -> dict[str, Any] | None:
-    """Ask the server about itself; None when it does not answer."""
-    import msgspec
+def _ask(home: Path, file: ServerFile) -> dict[str, Any] | None:
+    """Ask the server about itself; None when it does not answer, or runs where nothing is known of its process."""
+    from stellwerk.client.http import Http
+    from stellwerk.client.road import local_server
+    from stellwerk.errors import StellwerkError
 
-    place = urllib.parse.urlsplit(file.url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=ASK_SECONDS)
-    try:
-        connection.request("GET", f"{place.path}/api/server", headers={"Authorization": f"Bearer {file.secret}"})
-        response = connection.getresponse()
-        body = response.read()
-        if response.status != 200:
+    with contextlib.closing(Http(local_server(home, file.url, file.database_id), ASK_SECONDS)) as server:
+        try:
+            said: dict[str, Any] = server.json("/api/server")
+        except StellwerkError:
             return None
-        said: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-    except (OSError, http.client.HTTPException, msgspec.MsgspecError):
-        return None
-    finally:
-        connection.close()
     return said

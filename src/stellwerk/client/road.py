@@ -187,8 +187,10 @@ def read_file(home: Path) -> tuple[ServerFile | None, str]:
         return None, f"{path} is ignored: {distrust}."
     try:
         file = msgspec.json.decode(data, type=ServerFile)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, f"{path} is ignored: it does not name a server."
+    if not 0 < file.pid < 1 << 31:  # what is below stands for many processes
+        return None, f"{path} is ignored: {file.pid} is not the number of a process."
     if not file.url.startswith(("http://", "https://")):
         return None, f"{path} is ignored: {file.url!r} is not the URL of a server."
     return msgspec.structs.replace(file, url=file.url.rstrip("/")), ""

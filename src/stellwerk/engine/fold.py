@@ -69,6 +69,8 @@ class Fold:
     def _submitted(self, message: Submitted) -> None:
         if message.run_id in self._known:
             raise IllegalTransition(f"Run {message.run_id.hex()} was submitted twice.")
+        if not message.parent_id and message.run_id != self._root_id:
+            raise IllegalTransition(f"Run {message.run_id.hex()} was called by no run, and is not the root run.")
         subject = move(NOTHING, "submitted")
         if message.ready:
             subject = move(subject, "granted")

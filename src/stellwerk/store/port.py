@@ -15,12 +15,14 @@ from typing import Any, Protocol
 
 import msgspec
 
+from stellwerk.errors import UsageError
 from stellwerk.model.messages import Batch, Opening
 from stellwerk.model.records import CHANGING, Changes, Known, RunRecord
 
 Row = tuple[Any, ...]
 CHUNK = 500  # parameters in one list; SQLite allows 32,766 and Postgres 65,535 in a statement
 SCHEMA_VERSION = 2
+READ_SECONDS = 10.0  # for a statement that somebody composed
 
 _changing = CHANGING
 
@@ -163,8 +165,11 @@ class Store(Protocol):
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run a statement that reads, outside the writer: one that was composed from the store's catalogue.
 
+        What somebody composes may cost anything, so it is ended after `READ_SECONDS`.
+
         Raises:
-            UnavailableError: the database can't be asked just now.
+            UnavailableError: the database can't be asked just now, or the store is being closed.
+            UsageError: it takes too long, or its answer is too large.
         """
 
     def data_version(self) -> int:
@@ -175,6 +180,14 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give back connections and files. Idempotent."""
+
+
+def too_long() -> UsageError:
+    """Refuse a question that has taken too long."""
+    return UsageError(
+        f"The question takes longer than {READ_SECONDS:g} s to answer.",
+        hint="Ask for less: fewer levels, a smaller `limit`, a narrower `where`.",
+    )
 
 
 def bind(sql: str, parameters: Sequence[Any], listed: Sequence[Any] = ()) -> tuple[str, Sequence[Any]]:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.errors import ConfigError, Conflict, InternalError, StellwerkError, UnavailableError
+from stellwerk.store import port
 from stellwerk.store.port import SCHEMA_VERSION, Row, Transaction, bind
 from stellwerk.store.statements import migrations, statements
 
@@ -43,6 +44,7 @@ WRITER = (
 )
 # What is read here is small; compiling a plan (jit) costs more than running it.
 READER = "SET default_transaction_read_only = on; SET jit = off"
+COMPOSED = f"{READER}; SET statement_timeout = {{}}"  # ms
 _graveyard: list[object] = []
 
 
@@ -71,6 +73,7 @@ class PostgresStore:
         self._thread_lock = threading.Lock()
         self._looks = itertools.count(1)
         self._readers: list[psycopg.Connection[Row]] = []
+        self._bounded: list[psycopg.Connection[Row]] = []  # for composed statements
         self._pid = os.getpid()
         self._writer: psycopg.Connection[Row] | None = self._connect(WRITER)
         try:
@@ -221,15 +224,20 @@ class PostgresStore:
 
     def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
         """Run a named statement that reads, on a connection of its own."""
-        return self.read(*bind(self._sql[name], parameters, listed))
+        return self._read(*bind(self._sql[name], parameters, listed), self._readers, READER)
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Run a statement that reads, on a connection of its own."""
+        """Run a composed statement that reads: see `Store.read`."""
+        return self._read(sql, parameters, self._bounded, COMPOSED.format(int(port.READ_SECONDS * 1000)))
+
+    def _read(
+        self, sql: str, parameters: Sequence[Any], idle: list[psycopg.Connection[Row]], settings: str
+    ) -> list[Row]:
         while True:
             try:
-                reader, fresh = self._readers.pop(), False
+                reader, fresh = idle.pop(), False
             except IndexError:
-                reader, fresh = self._connect(READER), True
+                reader, fresh = self._connect(settings), True
             try:
                 rows = reader.execute(sql.encode(), parameters, binary=True).fetchall()
             except BaseException as problem:
@@ -240,8 +248,8 @@ class PostgresStore:
                 if fresh or not broken:
                     raise self._translate(problem) from problem
                 continue  # it died while idle, and others may have, too
-            if len(self._readers) < MOST_READERS:
-                self._readers.append(reader)
+            if len(idle) < MOST_READERS:
+                idle.append(reader)
             else:
                 reader.close()
             return rows
@@ -252,7 +260,8 @@ class PostgresStore:
 
     def close(self) -> None:
         """Close all connections; in a forked child only forget them, since closing would end the parent's."""
-        readers, self._readers = self._readers, []
+        readers = [*self._readers, *self._bounded]
+        self._readers, self._bounded = [], []
         if os.getpid() != self._pid:
             _graveyard.extend([self._writer, readers])
             return
@@ -271,6 +280,8 @@ class PostgresStore:
                 f"The database {self.address} does not let us in: {said}.",
                 hint="Grant the user the right to create and use tables in the schema, or name another user.",
             )
+        if isinstance(problem, errors.QueryCanceled) and "statement timeout" in said:
+            return port.too_long()
         if isinstance(problem, errors.DiskFull):
             return UnavailableError(
                 f"The disk under the database {self.address} is full: nothing more can be recorded.",

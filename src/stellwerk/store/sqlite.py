@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import re
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stellwerk.errors import ConfigError, Conflict, InternalError, StellwerkError, UnavailableError
+from stellwerk.errors import ConfigError, Conflict, InternalError, StellwerkError, UnavailableError, UsageError
+from stellwerk.store import port
 from stellwerk.store.lock import WriteLock
 from stellwerk.store.port import SCHEMA_VERSION, Row, Transaction, bind
 from stellwerk.store.statements import migrations, statements
@@ -23,6 +26,8 @@ NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs4 cifs smb2 smb3 smbfs afs ncpfs 9p fuse.sshfs fuse.s3fs fuse.gcsfuse lustre gpfs beegfs ceph glusterfs".split()
 )
 BUSY_SECONDS = 60.0
+STEPS = 500_000  # of SQLite's machine, some 10 ms, between two looks at whether a reader may go on
+MOST_ANSWER_BYTES = 256 << 20  # of one value that is read, so also of the answer to a composed statement
 BLOCK = 32  # rows a statement; 32 × 29 columns stay below 999 parameters, the least that SQLite was ever built with
 _graveyard: list[object] = []
 
@@ -134,7 +139,7 @@ class SqliteStore:
         """Open a write transaction: see `Store.write`."""
         with self._thread_lock:
             if self._is_closed:
-                raise UnavailableError(f"The database {self._path} was closed.", hint="Open it again.")
+                raise self._closed()
             try:
                 self._lock.acquire()
                 try:
@@ -171,21 +176,34 @@ class SqliteStore:
 
     def select(self, name: str, parameters: Sequence[Any] = (), listed: Sequence[Any] = ()) -> list[Row]:
         """Run a named statement that reads, on a connection of its own."""
-        return self.read(*bind(self._sql[name], parameters, listed))
+        return self._read(*bind(self._sql[name], parameters, listed), math.inf)
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Run a statement that reads, on a connection of its own."""
+        """Run a composed statement that reads: see `Store.read`."""
+        return self._read(sql, parameters, time.monotonic() + port.READ_SECONDS)
+
+    def _read(self, sql: str, parameters: Sequence[Any], end: float) -> list[Row]:
         try:
             reader = self._readers.pop()
         except IndexError:
             with _translated(self._path):
                 reader = self._connect("NORMAL")
                 reader.execute("PRAGMA query_only = ON")
+                reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_ANSWER_BYTES)
+        # Also what has no end may not outlive the store: a process ends only once its threads have.
+        reader.set_progress_handler(lambda: self._is_closed or time.monotonic() > end, STEPS)
         try:
             with _translated(self._path):
                 return reader.execute(sql, parameters).fetchall()
+        except UsageError:
+            if self._is_closed:
+                raise self._closed() from None
+            raise
         finally:
             self._readers.append(reader)
+
+    def _closed(self) -> UnavailableError:
+        return UnavailableError(f"The database {self._path} was closed.", hint="Open it again.")
 
     def data_version(self) -> int:
         """Tell whether anything was committed: see `Store.data_version`.
@@ -285,6 +303,12 @@ def _translate(problem: sqlite3.Error, path: Path) -> StellwerkError:
         return ConfigError(
             f"The database {path} is damaged: {problem}.",
             hint="Restore it from a backup, or move it away to start with an empty one.",
+        )
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return port.too_long()
+    if code == sqlite3.SQLITE_TOOBIG:
+        return UsageError(
+            f"What was asked of the database {path} is larger than {MOST_ANSWER_BYTES:,} bytes.", hint="Ask for less."
         )
     if code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
         return InternalError(

@@ -20,7 +20,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from stellwerk.api.answers import JSON, RETRY_SECONDS, reading, status_of
+from stellwerk.api.answers import JSON, RETRY_SECONDS, asking, status_of
 from stellwerk.api.graphql.answer import Answers
 from stellwerk.api.graphql.document import Refused
 from stellwerk.api.graphql.limits import MOST_BYTES
@@ -77,7 +77,7 @@ class Window:
         except BadRequest as problem:
             return _errors(problem.status, [{"message": problem.message}], media)
         try:
-            status, body = await reading(self._answer, request)
+            status, body = await asking(self._answer, request)
         except StellwerkError as problem:
             return _failed(problem, media)
         except Exception as problem:
