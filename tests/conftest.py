@@ -23,8 +23,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from stellwerk.sdk import runtime
+
+# How long an example takes is the machine's matter, and no test is about it.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -130,7 +135,7 @@ def start(programs: Path, folder: Path, identity: dict[str, Any]) -> tuple[subpr
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         # A power cut is not what the suite tests: without syncs it takes a fraction of the time.
-        settings = {
+        options = {
             "listen_addresses": "127.0.0.1",
             "port": port,
             "unix_socket_directories": folder,
@@ -141,7 +146,7 @@ def start(programs: Path, folder: Path, identity: dict[str, Any]) -> tuple[subpr
             "log_min_messages": "warning",
         }
         command = [str(programs / "postgres"), "-D", str(folder / "data")]
-        for name, value in settings.items():
+        for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         # A session of its own, so that Ctrl-C reaches it only through us; and where Linux can, it ends when we are killed.
         deathbed = shutil.which("setpriv")

@@ -44,7 +44,7 @@ TABLES = {
     "counters": "project, hour, flow, kind, state",
 }
 COLUMNS = {"runs": ", ".join(RUN_COLUMNS)}
-_ids = count(int.from_bytes(os.urandom(9), "big"))
+_ids = itertools.count(int.from_bytes(os.urandom(9), "big"))
 
 
 def new_id() -> bytes:

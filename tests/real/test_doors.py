@@ -456,3 +456,14 @@ def test_metrics_count(house: House) -> None:
     assert int(numbers["stellwerk_commits_total"]) == int(numbers['stellwerk_commit_seconds_bucket{le="+Inf"}'])
     assert int(numbers["stellwerk_commit_seconds_count"]) >= 1
     assert 10e6 < float(numbers["process_resident_memory_bytes"]) < 10e9
+
+
+def test_a_kept_connection_stays_open_also_after_an_error(house: House) -> None:
+    # One that had to be opened again would go where somebody else may listen by now, without a look at the server's file.
+    with contextlib.closing(Http(Remote(house.url, house.secret))) as client:
+        with pytest.raises(NotFound):
+            client.json(f"/api/runs/{'0' * 32}")
+        [(_, kept)] = client._idle
+        assert kept.sock is not None
+        client.json("/api/runs")
+        assert [each for _, each in client._idle] == [kept]

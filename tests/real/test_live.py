@@ -401,3 +401,14 @@ def test_a_server_that_goes_ends_what_waits(tmp_path: Path) -> None:
         answer = waiting.result(SECONDS)
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert page.end()[1] == 1012
+
+
+def test_a_command_does_not_hurry_back_to_a_feed_that_turns_it_away(
+    lite: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(LiveFeed(Remote(lite.url, lite.secret), ["runs"])) as feed:
+        assert feed.wait(SECONDS)  # told at once how it is now
+        feed.close()
+        monkeypatch.setattr(live, "MOST_SOCKETS", 0)
+        # It says that it has not waited, so that who asked does; and it is not opened again at once.
+        assert [feed.wait(SECONDS) for _ in range(3)] == [False] * 3
