@@ -81,6 +81,10 @@ ASKED: dict[str, tuple[str, set[str]]] = {
     ),
     "one state": (roots("name", 'state: {_eq: "failed"}'), {"runs_roots_by_state"}),
     "states": (roots("name", 'state: {_in: ["failed", "crashed"]}'), {"runs_roots_by_state"}),
+    "states, as said": (
+        '{ runs(where: {parent_id: {_is_null: true}, state: {_in: ["failed", "running"]}}, order_by: [{seq: desc}]) { id } }',
+        {"runs_roots_by_state"},
+    ),
     "flow": ('{ runs(where: {kind: {_eq: "flow"}, flow_name: {_eq: "night"}}) { name } }', {"runs_of_flow"}),
     "flows": ("{ flows { name run_count last_run_at runs { name } } }", {"runs_of_flow"}),
     "counts": ("{ flows { counts { state count } } }", {"runs_of_flow", "counters_of_flow"}),

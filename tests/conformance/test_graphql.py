@@ -306,6 +306,9 @@ def test_states_are_read_one_by_one_and_merged(store: Store, ask: Asker) -> None
     assert [run["id"] for run in ask(document, s=["running", "completed", "no state"])["runs"]] == newest
     assert [run["id"] for run in ask(document, s=["running", "completed"], l=3, o=4)["runs"]] == newest[4:7]
     assert ask.store.statements[0].count("UNION ALL") == 1
+    ordered = document.replace("limit: $l", "order_by: [{seq: asc}], limit: $l")
+    assert [run["id"] for run in ask(ordered, s=["running", "completed"])["runs"]] == newest[::-1]
+    assert ask.store.statements[0].count("UNION ALL") == 1
     assert ask(document, s=["no state"]) == ask(document, s=[]) == {"runs": []}
 
 

@@ -176,10 +176,18 @@ def test_what_is_no_file_of_ours_is_ignored(home: Path) -> None:
     assert "not a regular file" in read_file(home)[1]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"url": 4}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"url": 4}', "\xff", '{"x": ' + "[" * 20_000 + "]" * 20_000 + "}"]
+)
 def test_nonsense_in_the_file_is_ignored(home: Path, text: str) -> None:
     write(home).write_text(text, encoding="latin-1")
     assert "does not name a server" in read_file(home)[1]
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 1 << 40])
+def test_what_is_no_number_of_a_process_is_never_signalled_or_looked_at(home: Path, pid: int) -> None:
+    write(home, pid=pid)
+    assert "not the number of a process" in read_file(home)[1]
 
 
 def test_a_url_that_is_no_servers_is_ignored(home: Path) -> None:

@@ -35,7 +35,7 @@ from stellwerk import __version__
 from stellwerk.api import channel
 from stellwerk.api.sessions import make_token
 from stellwerk.client.process import holder_of
-from stellwerk.model.messages import Ack, Batch, Began, Holder, Message, Opening
+from stellwerk.model.messages import Ack, Batch, Began, Holder, Logged, Message, Opening
 from stellwerk.model.states import Cause
 from stellwerk.model.wire import (
     MEDIA_TYPE,
@@ -301,6 +301,14 @@ def test_many_requests_at_once_are_answered_by_number(shared: Place) -> None:
         lambda batch: batch.messages.insert(0, Root().task(new_id(), parameters=b"{")),
         lambda batch: batch.messages.insert(0, Root().task(new_id(), parameters=b"\xff")),
         lambda batch: batch.messages.insert(0, Root().task(new_id(), upstream=(b"1",))),
+        lambda batch: batch.messages.insert(0, Root().task(new_id(), parameters=b"[" * 20_000 + b"]" * 20_000)),
+        lambda batch: batch.messages.insert(0, Root(at=1 << 62).task(new_id())),
+        lambda batch: batch.messages.insert(0, Root(at=-(1 << 62)).task(new_id())),
+        lambda batch: batch.messages.append(Began(new_id(), 1 << 62, 1)),
+        lambda batch: batch.messages.append(Began(b"short", NOW, 1)),
+        lambda batch: batch.messages.append(Logged([(1, batch.root_id, 0, 1 << 62, 20, "signal", "red")])),
+        lambda batch: batch.messages.append(Logged([(1, b"short", 0, NOW, 20, "signal", "red")])),
+        lambda batch: setattr(batch, "root_id", b"short"),
         lambda batch: setattr(batch, "opening", Opening(HOLDER, PLAN, float("nan"))),
         lambda batch: setattr(batch, "opening", Opening(HOLDER, PLAN, float("inf"))),
         lambda batch: setattr(batch, "opening", Opening(HOLDER, PLAN, -1.0)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -15,7 +16,9 @@ from doors import SECONDS, House, Page
 from wire import NOW, RESULT, Root, accept, completed, new_id
 
 from stellwerk.api import answers, guard
-from stellwerk.errors import UnavailableError
+from stellwerk.client.http import Http
+from stellwerk.client.road import Remote
+from stellwerk.errors import NotFound, UnavailableError
 from stellwerk.model.identity import to_text
 from stellwerk.model.messages import Began, Ended, Result
 from stellwerk.model.wire import MOST_FRAME_BYTES

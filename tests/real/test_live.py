@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -16,6 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from wire import Root, accept, change, new_id, open_store
 
 from stellwerk.api import live
+from stellwerk.client.live import LiveFeed
+from stellwerk.client.road import Remote
 from stellwerk.engine.watch import PAUSE_SECONDS
 from stellwerk.model.identity import to_text
 from stellwerk.store.port import Store

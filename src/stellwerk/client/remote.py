@@ -114,6 +114,7 @@ class RemoteTransport:
             question = self.line.ask(lambda n: Send(n, batch))
             self._sent[key] = batch.seq, question
         if not question.wait(TURN_SECONDS):
+            self.line.wake()  # if its thread has died of a mistake of ours, another one asks again
             raise Unanswered(self._why())
         self._sent.pop(key, None)
         if question.error is not None:

@@ -11,13 +11,14 @@ import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
-from websockets.protocol import State
+from websockets.protocol import Event, State
 from websockets.uri import WebSocketURI
 
 from stellwerk.client.road import Address
@@ -61,7 +62,7 @@ class WebSocket:
         why: why it is closed, in a few words.
     """
 
-    def __init__(self, connected: socket.socket, protocol: ClientProtocol) -> None:
+    def __init__(self, connected: socket.socket, protocol: ClientProtocol, first: Sequence[Event] = ()) -> None:
         self.heard_at = time.monotonic()
         self.is_closed = False
         self.why = ""
@@ -69,6 +70,8 @@ class WebSocket:
         self._protocol = protocol
         self._out: deque[memoryview] = deque()
         self._parts: list[bytes] = []
+        self._ready: list[bytes] = []  # messages that came together with the answer that opened it
+        self._take_in(self._ready, first)
 
     def fileno(self) -> int:
         """Return the socket's number."""
@@ -80,7 +83,9 @@ class WebSocket:
         return bool(self._out)
 
     def put(self, message: bytes, is_text: bool = False) -> None:
-        """Buffer a message."""
+        """Buffer a message; one for a connection that the other side is closing is lost with it."""
+        if self._protocol.state is not State.OPEN:
+            return
         if is_text:
             self._protocol.send_text(message)
         else:
@@ -123,7 +128,7 @@ class WebSocket:
 
     def read(self) -> list[bytes]:
         """Return the whole messages that have come; empty when there is none yet, or `is_closed`."""
-        messages: list[bytes] = []
+        messages, self._ready = self._ready, []
         while not self.is_closed:
             try:
                 data = self._socket.recv(READ_BYTES)
@@ -138,18 +143,19 @@ class WebSocket:
             else:
                 self._protocol.receive_eof()
                 self._end("it broke off the connection")
-            self._take_in(messages)
+            self._take_in(messages, self._protocol.events_received())
             # TLS may hold more than it gave; what the kernel holds will show in the next poll.
             if len(data) < READ_BYTES and not isinstance(self._socket, ssl.SSLSocket):
                 break
         return messages
 
-    def _take_in(self, messages: list[bytes]) -> None:
-        for event in self._protocol.events_received():
+    def _take_in(self, messages: list[bytes], events: Sequence[Event]) -> None:
+        for event in events:
             if not isinstance(event, Frame):
                 continue
             if event.opcode is Opcode.CLOSE:
-                self._end(f"it closed the connection ({self._protocol.close_code} {self._protocol.close_reason})")
+                told = self._protocol.close_rcvd
+                self._end(f"it closed the connection ({told})" if told is not None else "it closed the connection")
             elif event.opcode in (Opcode.BINARY, Opcode.TEXT, Opcode.CONT):
                 self._parts.append(bytes(event.data))
                 if event.fin:
@@ -187,15 +193,15 @@ def connect(address: Address, path: str) -> WebSocket:
     except OSError as problem:
         raise lost(address.url, problem) from problem
     try:
-        protocol = _shake_hands(connected, place, address)
+        protocol, first = _shake_hands(connected, place, address)
         connected.setblocking(False)
+        return WebSocket(connected, protocol, first)
     except OSError as problem:
         connected.close()
         raise lost(address.url, problem) from problem
     except BaseException:
         connected.close()
         raise
-    return WebSocket(connected, protocol)
 
 
 def _place(url: str, path: str) -> _Place:
@@ -220,7 +226,8 @@ def _open_socket(place: _Place) -> socket.socket:
     return connected
 
 
-def _shake_hands(connected: socket.socket, place: _Place, address: Address) -> ClientProtocol:
+def _shake_hands(connected: socket.socket, place: _Place, address: Address) -> tuple[ClientProtocol, list[Event]]:
+    """Open the WebSocket; the second is what came with the answer already, such as the end of it."""
     uri = WebSocketURI(place.is_secure, place.host, place.port, place.path, "")
     protocol = ClientProtocol(uri, max_size=MOST_BYTES, logger=_quiet)
     request = protocol.connect()
@@ -241,13 +248,14 @@ def _shake_hands(connected: socket.socket, place: _Place, address: Address) -> C
             protocol.receive_data(data)
         else:
             protocol.receive_eof()
-        for event in protocol.events_received():
+        events = protocol.events_received()
+        for event in events:
             if isinstance(event, Response) and protocol.handshake_exc is not None:
                 raise _no_upgrade(event)
         if not data:
             break
     if protocol.handshake_exc is None and data:
-        return protocol
+        return protocol, events
     if first.startswith(b"HTTP/"):
         raise NoUpgrade(0, "", "", b"")  # by an HTTP that the protocol does not read, such as 1.0
     raise _not_opened(protocol, address)

@@ -199,7 +199,8 @@ class Compiler:
         is_newest_first = relation is None or relation.is_newest_first
         order = order_of(source, arguments.get("order_by"), source.newest if is_newest_first else source.natural)
         where = arguments.get("where")
-        split = split_of(source, where) if relation is None and "order_by" not in arguments else []
+        is_by_index = relation is None and [column.name for column, _ in order] == [name for name, _ in source.newest]
+        split = split_of(source, where) if is_by_index else []
         parts = [(branch, way, word) for branch, way in self._branches(source, relation) for word in split or [""]]
         depth += (MERGED_DEPTH if len(parts) > 1 else 0) + (LATE_DEPTH if self._late(source, fields) else 0)
         self._statement.reach(depth + (relation.deepest(source) if relation else source.depth))
