@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from pages import Visitors, navigation
 from playwright.sync_api import Page, expect
@@ -37,6 +42,23 @@ def test_a_link_lets_one_browser_in_once(served: Served, visit: Visitors) -> Non
     is_outside(second)
     expect(second.get_by_role("alert")).to_have_text(re.compile("The code has been used"))
     assert "code" not in second.url
+
+
+def test_the_browser_is_opened_without_telling_all_users_the_code(
+    served: Served, visit: Visitors, tmp_path: Path
+) -> None:
+    # What a process was started with is there to read for every user of the machine.
+    browser, told = tmp_path / "browser", tmp_path / "told"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$*" > {told}\n', encoding="utf-8")
+    browser.chmod(0o700)
+    desk = {"STELLWERK_HOME": str(served.home), "DISPLAY": ":9", "BROWSER": f"{browser} %s"}
+    subprocess.run([sys.executable, "-m", "stellwerk", "open"], env={**os.environ, **desk}, check=True, timeout=60)
+    (there,) = told.read_text(encoding="utf-8").split()
+    assert there == (served.home / "open.html").as_uri()
+    assert stat.S_IMODE((served.home / "open.html").stat().st_mode) == 0o600
+    page = visit.watched(visit.profile(), served.url)
+    page.goto(there)
+    is_inside(page)
 
 
 def test_the_token_is_kept_by_the_tab_alone(served: Served, visit: Visitors) -> None:

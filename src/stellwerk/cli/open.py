@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from stellwerk import config as settings
+from stellwerk.assemble import prepare_home
 from stellwerk.cli.record import open_reader, open_server
 from stellwerk.cli.runs import complete_run
 from stellwerk.cli.text import one_line
 
 __all__ = ["open_page"]
+
+FILE = "open.html"
 
 
 @click.command("open")
@@ -39,9 +44,32 @@ def open_page(run: str | None, only_print: bool) -> None:
         link = str(made["url"]) if remote.home is not None else f"{remote.url}{path}#code={made['code']}"
     click.echo(link)
     if not only_print and _has_browser():
-        import webbrowser
+        _open_browser(prepare_home(config), link)
 
-        webbrowser.open(link)
+
+def _open_browser(home: Path, link: str) -> None:
+    """Open a link in a browser without telling it in the browser's arguments, which all users of the machine can read.
+
+    The browser is given a file of this user alone, which leads on to the link.
+    """
+    import webbrowser
+
+    there = html.escape(link)
+    text = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Stellwerk</title>'
+        '<meta name="referrer" content="no-referrer">'
+        f'<meta http-equiv="refresh" content="0; url={there}"><a href="{there}">Open Stellwerk</a></html>'
+    )
+    part = home / f".{FILE}.{os.getpid()}"
+    try:
+        part.unlink(missing_ok=True)
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as opened:
+            opened.write(text)
+        os.replace(part, home / FILE)
+    except OSError as problem:
+        click.echo(f"No browser was opened: {home / FILE} can't be written ({problem.strerror}).", err=True)
+        return
+    webbrowser.open((home / FILE).as_uri())
 
 
 def _has_browser() -> bool:
