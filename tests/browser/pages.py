@@ -111,12 +111,15 @@ def settled(page: Page) -> None:
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
 
 
+TOLD_BESIDE = {"OwnerLost", "Interrupted", "Exited"}  # labels that the page tells in words beside the state
+
+
 def word_of(run: dict[str, Any]) -> re.Pattern[str]:
-    """Match the words under which a run may be shown: that of its state, or that of its label, which says more."""
+    """Match the word under which a run is shown: its label's where that says more, else its state's."""
     looks = json.loads(STATES.read_text(encoding="utf-8"))
-    words = [look["word"] for look in looks["states"] if look["state"] == run["state"]]
-    words += [look["word"] for look in looks["labels"] if look["label"] == run["label"]]
-    return re.compile(f"^({'|'.join(words)})$")
+    words = {look["state"]: look["word"] for look in looks["states"]}
+    words |= {look["label"]: look["word"] for look in looks["labels"] if look["label"] not in TOLD_BESIDE}
+    return re.compile(f"^{words.get(run['label'], words[run['state']])}$")
 
 
 # ── the list of runs ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from channels import Line
 from doors import SECONDS, House, open_socket
 from wire import NOW, Root
 
-from stellwerk.api import connections
+from stellwerk.api import connections, guard
 from stellwerk.model.messages import Ack, Logged
 
 ENDLESS = 32 << 20  # bytes: far more than any bound, and than the system keeps for a socket
@@ -117,6 +117,28 @@ def test_of_too_many_silent_connections_the_first_goes(house: House, monkeypatch
         assert all(is_cut(wire) for wire in silent[:2])
         for _ in range(5):  # whoever asks at once is let in all the same
             assert house.ask("/api/runs").status == 200
+
+
+# ── bodies of strangers ──────────────────────────────────────────────────────────────────────────────────────────────
+SLOW = b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "STRANGER_SECONDS", 0.1)
+    with connect(house) as wire:
+        wire.sendall(SLOW)
+        assert b" 408 " in wire.recv(65_536)
+
+
+def test_of_too_many_slow_bodies_the_first_is_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "MOST_STRANGERS", 2)
+    monkeypatch.setattr(guard, "STRANGER_SECONDS", 1_000.0)
+    with contextlib.ExitStack() as undo:
+        slow = [undo.enter_context(connect(house)) for _ in range(3)]
+        for wire in slow:
+            wire.sendall(SLOW)
+        assert b" 408 " in slow[0].recv(65_536)
+        assert house.page_token()  # whoever sends it at once is let in all the same
 
 
 # ── WebSockets ───────────────────────────────────────────────────────────────────────────────────────────────────────

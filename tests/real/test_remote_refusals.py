@@ -157,6 +157,7 @@ def test_a_wrong_server(run: Callable[..., Script], status: int, body: bytes, ki
     assert done.returncode == 2, done.stderr
     assert "not a Stellwerk server" in done.stderr
     wrong.shutdown()
+    wrong.server_close()
 
 
 def test_a_proxy_whose_server_is_away_may_pass(run: Callable[..., Script]) -> None:
@@ -166,6 +167,7 @@ def test_a_proxy_whose_server_is_away_may_pass(run: Callable[..., Script]) -> No
     assert out.startswith("UnavailableError")
     assert "the proxy in front of it answers 502" in err
     wrong.shutdown()
+    wrong.server_close()
 
 
 def listening(talk: Callable[[socket.socket], None]) -> tuple[socket.socket, str]:

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stellwerk.api import sessions
 from stellwerk.api.answers import Refusal, answer_of
+from stellwerk.api.connections import Greetings
 from stellwerk.api.parts import Parts
 from stellwerk.errors import Forbidden, Unauthenticated
 from stellwerk.model.wire import MOST_FRAME_BYTES
@@ -32,6 +33,10 @@ GRANT = "stellwerk.grant"
 """Where in the scope stands what the request's token allows: `process`, `page` or None."""
 
 BODY_BYTES = 1 << 20  # of a request, unless its route takes more
+SESSION = "/api/session"
+"""The one place where somebody without a token may bring something: a code or a token, to get in by."""
+STRANGER_SECONDS = 10.0  # within which such a body comes
+MOST_STRANGERS = 64  # whose body is under way
 CSP = (
     "default-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; "
     "form-action 'none'; object-src 'none'; frame-ancestors 'none'"
@@ -73,6 +78,7 @@ class Guard:
         self._names = frozenset(name for name in str(config.server_names or "").split(",") if name)
         self._is_loopback = is_loopback(parts.host)
         machine = socket.gethostname().lower()
+        self._strangers = Greetings()
         self._machine = frozenset((machine, machine.partition(".")[0], "localhost"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,8 +113,10 @@ class Guard:
             host = self._check_host(scope)
             self._check_origin(scope, host)
             self._check_token(scope)
-            most = self._most_bytes(scope)
-            await self._app(scope, _bounded(scope, receive, most), dressed)
+            receive = _bounded(scope, receive, self._most_bytes(scope))
+            if scope["path"] == SESSION:
+                receive = await self._soon(receive)
+            await self._app(scope, receive, dressed)
         except Exception as problem:
             if has_begun:
                 raise  # too late for an answer: the connection is cut
@@ -178,6 +186,22 @@ class Guard:
                 hint="Send it as `Authorization: Bearer TOKEN`; `stellwerk open` lets a browser in.",
             )
 
+    async def _soon(self, receive: Receive) -> Receive:
+        """Take the body of a stranger: the whole of it comes soon, or not at all."""
+        told: list[Message] = []
+        try:
+            async with self._strangers.awaited(STRANGER_SECONDS, MOST_STRANGERS):
+                while not told or told[-1].get("more_body"):
+                    told.append(await receive())
+        except TimeoutError:
+            raise Refusal(408, "too_slow", "The body did not come in time.", "Send it again.") from None
+        told.reverse()
+
+        async def again() -> Message:
+            return told.pop() if told else await receive()
+
+        return again
+
     # ── what is asked ────────────────────────────────────────────────────────────────────────────────────────────────
     def _inner(self, path: str) -> str:
         """Take the server's path away, if it is there."""
@@ -200,7 +224,7 @@ class Guard:
 
 def is_open(method: str, path: str) -> bool:
     """Say whether a path needs no token: static files, health and readiness, and the way to a token."""
-    if path == "/api/session":
+    if path == SESSION:
         return method == "POST"
     return not (path in ("/api", "/graphql", "/metrics") or path.startswith(("/api/", "/graphql/")))
 

@@ -1,4 +1,5 @@
 import { Tabs as Base } from '@base-ui/react/tabs'
+import { useEffect, useRef } from 'react'
 import styles from './Tabs.module.css'
 
 /** One tab: what it is called in the URL, and on the page. */
@@ -21,12 +22,17 @@ interface TabsProps {
 
 /** A row of tabs with the panel of the chosen one. */
 export function Tabs({ items, value, onChange, label, children, actions }: TabsProps) {
+  const list = useRef<HTMLDivElement>(null)
+  // Where the row is too narrow for all of them, the chosen one is in view.
+  useEffect(() => {
+    list.current?.querySelector(`[data-value="${value}"]`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [value])
   return (
     <Base.Root value={value} onValueChange={(next) => next !== null && onChange(String(next))} className={styles.root}>
       <div className={styles.row}>
-        <Base.List className={styles.list} aria-label={label} activateOnFocus={false}>
+        <Base.List ref={list} className={styles.list} aria-label={label} activateOnFocus={false}>
           {items.map((item) => (
-            <Base.Tab key={item.value} value={item.value} className={styles.tab}>
+            <Base.Tab key={item.value} value={item.value} data-value={item.value} className={styles.tab}>
               {item.label}
             </Base.Tab>
           ))}

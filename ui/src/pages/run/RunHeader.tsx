@@ -112,6 +112,7 @@ function Step({ to, label }: { to: Neighbour | undefined; label: 'Previous' | 'N
       className={styles.step}
       to="/runs/$id"
       params={{ id: to.id }}
+      search={({ tab }: { tab?: string }) => ({ tab })}
       aria-label={text}
       title={`${text} (${label === 'Next' ? ']' : '['})`}
     >
