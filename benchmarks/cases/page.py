@@ -104,7 +104,7 @@ def take_runs_page(ground: Ground) -> Sample:
         before = server.cpu_seconds()
         for number in range(QUESTIONS + len(FILTERS)):
             where = {"_and": [ROOTS, FILTERS[number % len(FILTERS)]]}
-            body = json.dumps({"query": fragment + query[0], "variables": {"where": where, "limit": 50}})
+            body = json.dumps({"query": fragment + query[0], "variables": {"where": where, "limit": 30}})
             began = time.perf_counter()
             connection.request("POST", "/graphql", body, headers)
             answer = connection.getresponse()

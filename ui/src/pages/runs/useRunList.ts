@@ -6,7 +6,7 @@ import { isTerminal } from '@/lib/states'
 import { useCoalesced, useLive } from '@/live/live'
 import { appendPage, mergeNews, type News, type RunList, type RunRow, seqOf } from './rows'
 
-const PAGE = 50
+const PAGE = 30
 const NOTHING: Runs_Bool_Exp = { id: { _in: [] } }
 
 interface View {
