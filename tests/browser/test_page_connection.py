@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +182,63 @@ def test_the_connection_is_explained(served: Served, visit: Visitors) -> None:
     page.keyboard.press("Escape")
     expect(hint).to_be_hidden()
     expect(navigation(page).get_by_role("link", name="Runs")).to_have_attribute("aria-current", "page")
+
+
+def test_a_stranger_on_the_dead_servers_port_gets_no_token(serve: Callable[..., Served], visit: Visitors) -> None:
+    own = serve()
+    own.run("brief")
+    page = visit(own, may_fail=True)
+    expect(connection(page)).to_have_text("Live")
+    token = page.evaluate("sessionStorage.getItem('stellwerk.token')")
+    own.server.kill()
+    expect(connection(page)).to_have_text("Offline")
+    with Stranger(own.server.port) as stranger:
+        page.get_by_role("button", name="Try now").click()
+        stranger.wait_until_asked(page)
+        expect(connection(page)).to_have_text("Offline")
+        heard = stranger.heard
+    assert token.rpartition(".")[2].encode() not in heard
+    assert b"Bearer" not in heard
+    own.server.start()
+    expect(connection(page)).to_have_text("Live")
+    assert page.evaluate("sessionStorage.getItem('stellwerk.token')") == token
+
+
+class Stranger(AbstractContextManager["Stranger"]):
+    """Listen on a port as another user might: keep all that is heard, and answer as if all were well."""
+
+    def __init__(self, port: int) -> None:
+        self.heard = b""
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def wait_until_asked(self, page: Page) -> None:
+        """Wait until a page has twice wanted a proof, and so has had an answer."""
+        for _ in range(600):
+            if self.heard.count(b"POST /api/proof") >= 2:
+                return
+            page.wait_for_timeout(50)
+        pytest.fail(f"the page never asked for a proof: {self.heard!r}")
+
+    def _listen(self) -> None:
+        body = b'{"proof": "00", "token": "x"}'
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(1)
+                try:
+                    self.heard += connection.recv(65_536)
+                    self.heard += connection.recv(65_536) if b'"nonce"' not in self.heard[-400:] else b""
+                    connection.sendall(answer % len(body) + body)
+                except OSError:
+                    pass

@@ -120,7 +120,12 @@ def run_examples(strategy: Any, check: Any) -> None:
 @pytest.mark.parametrize("verb", VERBS, ids=[verb.name for verb in VERBS])
 def test_answers_have_no_field_that_is_not_described(filled: tuple[House, dict[str, str]], verb: Verb) -> None:
     house, runs = filled
-    body = {"shorten_ids": {"ids": list(runs.values())}, "create_link": {}, "create_session": {"token": house.secret}}
+    body = {
+        "shorten_ids": {"ids": list(runs.values())},
+        "create_link": {},
+        "create_session": {"token": house.secret},
+        "create_proof": {"unsigned": "swp1.1.x", "nonce": "1"},
+    }
     query = {
         "find_run": "?run=night%20train",
         "find_run_of_process": "?host=signal-box&boot_id=boot-1&pid=4711&started=99",

@@ -456,3 +456,26 @@ def test_pages_let_in_before_a_restart_stay_in(server: Server) -> None:
     assert after["server_id"] != before["server_id"]
     with pytest.raises(urllib.error.HTTPError, match="401"):
         ask("/api/session", "", json.dumps({"code": code}).encode())
+
+
+@pytest.mark.parametrize("which", ["home", "database"])
+def test_a_home_that_others_may_change_is_refused(home: Path, which: str) -> None:
+    home.mkdir()
+    path = home if which == "home" else home / "stellwerk.db"
+    if path != home:
+        path.touch()
+    path.chmod(0o777)
+    code, _, problem = call("start", "--port", 0)
+    assert code == 2
+    assert f"{path} can be changed by other users of this machine (mode 777" in problem
+    assert "chmod go-w" in problem
+    assert not (home / "server.json").exists()
+    assert not (home / "server.lock").exists()
+
+
+def test_a_link_in_place_of_the_lock_is_not_followed(home: Path, tmp_path: Path) -> None:
+    home.mkdir()
+    (home / "server.lock").symlink_to(tmp_path / "elsewhere")
+    code, _, _ = call("start", "--port", 0)
+    assert code == 2
+    assert not (tmp_path / "elsewhere").exists()

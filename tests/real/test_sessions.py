@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -180,3 +181,13 @@ def test_a_forged_token_is_refused(house: House) -> None:
 def test_two_tokens_of_one_moment_differ(house: House) -> None:
     key: Any = house.parts.page_key
     assert sessions.make_token(key, NOW).token != sessions.make_token(key, NOW).token
+
+
+def test_a_server_proves_that_it_signed_a_token() -> None:
+    token = sessions.make_token(b"key", NOW).token
+    unsigned, _, signature = token.rpartition(".")
+    proof = sessions.prove(b"key", unsigned, "nonce").proof
+    assert proof == hmac.digest(signature.encode(), b"stellwerk server proof\0nonce", "sha256").hex()
+    assert signature not in proof
+    assert proof != sessions.prove(b"key", unsigned, "other").proof
+    assert proof != sessions.prove(b"another", unsigned, "nonce").proof

@@ -33,7 +33,7 @@ GRANT = "stellwerk.grant"
 """Where in the scope stands what the request's token allows: `process`, `page` or None."""
 
 BODY_BYTES = 1 << 20  # of a request, unless its route takes more
-SESSION = "/api/session"
+STRANGERS_ASK = ("/api/session", "/api/proof")  # before there is a token to show
 """The one place where somebody without a token may bring something: a code or a token, to get in by."""
 STRANGER_SECONDS = 10.0  # within which such a body comes
 MOST_STRANGERS = 64  # whose body is under way
@@ -114,7 +114,7 @@ class Guard:
             self._check_origin(scope, host)
             self._check_token(scope)
             receive = _bounded(scope, receive, self._most_bytes(scope))
-            if scope["path"] == SESSION:
+            if scope["path"] in STRANGERS_ASK:
                 receive = await self._soon(receive)
             await self._app(scope, receive, dressed)
         except Exception as problem:
@@ -224,7 +224,7 @@ class Guard:
 
 def is_open(method: str, path: str) -> bool:
     """Say whether a path needs no token: static files, health and readiness, and the way to a token."""
-    if path == SESSION:
+    if path in STRANGERS_ASK:
         return method == "POST"
     return not (path in ("/api", "/graphql", "/metrics") or path.startswith(("/api/", "/graphql/")))
 

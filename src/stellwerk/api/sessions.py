@@ -4,6 +4,10 @@ Theory of operation: a process of the server's own user asks for a code, which t
 reaches no server and no log) and is worth a token once, within an hour. Codes are kept in memory, by their hash: a
 restart ends them. A page's token is stateless: when it ends, and a random number, signed with a key that is kept with
 the database. So tabs outlive a restart of the server, and two servers of one database know each other's pages.
+
+A page that has lost its server does not know who answers next: when a server has died, any user of its machine may take
+the port. So the page sends what its token says, but not the signature, with a number of its own; who has the key can make
+the signature, and proves it by a digest of the number under it. Only then does the page send the token itself.
 """
 
 from __future__ import annotations
@@ -47,6 +51,12 @@ class Session(msgspec.Struct):
 
     token: str
     expires_at: int
+
+
+class Proof(msgspec.Struct):
+    """Prove to a page that this server could have signed its token."""
+
+    proof: str
 
 
 class Sessions:
@@ -137,6 +147,19 @@ def is_valid(key: bytes, token: str, now: float) -> bool:
         return prefix == _PREFIX and int(expires_at) > now
     except ValueError:
         return False
+
+
+def prove(key: bytes, unsigned: str, nonce: str) -> Proof:
+    """Prove that the key which signs tokens is here, without telling a signature.
+
+    Args:
+        unsigned: a token up to its last dot.
+        nonce: a number of the page's own.
+
+    Source: challenge and response by HMAC (RFC 2104), as in RFC 5802, section 3, which proves a server to its client.
+    """
+    digest = hmac.digest(_sign(key, unsigned).encode(), b"stellwerk server proof\0" + nonce.encode(), hashlib.sha256)
+    return Proof(digest.hex())
 
 
 def page_url(parts: Parts) -> str:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import secrets
 import socket
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,7 @@ def make_server(config: Config, host: str | None = None, port: int | None = None
     host = config.server_host if host is None else host
     with contextlib.ExitStack() as undo:
         home = prepare_home(config)
+        _refuse_foreign_files(home)
         undo.callback(os.close, lock_home(home))
         listener = bind(host, config.server_port if port is None else port)
         undo.callback(listener.close)
@@ -125,6 +127,24 @@ def make_server(config: Config, host: str | None = None, port: int | None = None
             _refuse_open_door(config, host)
         parts = _make_parts(config, home, host, int(listener.getsockname()[1]), undo)
         return Server(parts, home, listener, undo.pop_all())
+
+
+def _refuse_foreign_files(home: Path) -> None:
+    """Refuse a home or a database that others can change: in it lie the keys by which people get in.
+
+    A folder that its group may write to is its owner's choice, as volumes of containers often are.
+    """
+    for path in (home, home / "stellwerk.db"):
+        try:
+            found = os.stat(path, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        is_ours = found.st_uid in (0, os.geteuid()) and (path == home or not stat.S_ISLNK(found.st_mode))
+        if found.st_mode & 0o002 or not is_ours:
+            raise ConfigError(
+                f"{path} can be changed by other users of this machine (mode {found.st_mode & 0o777:03o}, owner {found.st_uid}).",
+                hint=f"Make it yours alone: chmod go-w {path}, and chown it if another user made it.",
+            )
 
 
 def _make_parts(config: Config, home: Path, host: str, port: int, undo: contextlib.ExitStack) -> Parts:
@@ -169,7 +189,7 @@ def lock_home(home: Path) -> int:
         Conflict: another server has it.
     """
     try:
-        descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as problem:
         raise ConfigError(
             f"The home folder {home} can't be written to: {problem.strerror}.",

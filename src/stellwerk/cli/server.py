@@ -110,7 +110,7 @@ def _start_in_background(config: Config, told: dict[str, str]) -> int:
     if log.exists() and log.stat().st_size > LOG_BYTES:
         os.replace(log, log.with_name(f"{LOG}.1"))
     ready, child_end = os.pipe()
-    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as out:
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "ab") as out:
         began_at = out.tell()
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "stellwerk", "server", "start"],

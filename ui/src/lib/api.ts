@@ -1,4 +1,6 @@
 import type { TypedDocumentString } from '@/gql/graphql'
+import { address } from './address'
+import { doubt, mayTrust } from './proof'
 import { refused, session } from './session'
 
 /** What the server (or the lack of one) said instead of an answer. */
@@ -22,9 +24,16 @@ export class ApiError extends Error {
   }
 }
 
-/** The absolute address of a path of the server, under whatever sub-path the page is served. */
-export function address(path: string): URL {
-  return new URL(path.replace(/^\//, ''), document.baseURI)
+/** Somebody answers at the server's address who does not hold its key. */
+export class Stranger extends ApiError {
+  constructor() {
+    super(
+      0,
+      'stranger',
+      'Something else answers at the address of the server.',
+      'Start the server again; `stellwerk open` leads to it. Nothing was sent there.',
+    )
+  }
 }
 
 /** Ask the server; a status other than 2xx becomes an ApiError. 304 never comes here: the browser answers it. */
@@ -34,9 +43,12 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
   if (token && !headers.has('Authorization')) headers.set('Authorization', `Bearer ${token}`)
   let response: Response
   try {
+    if (token && !(await mayTrust(token))) throw new Stranger()
     response = await fetch(address(path), { ...init, headers, credentials: 'omit' })
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
+    if (error instanceof Stranger) throw error
+    doubt()
     throw new ApiError(
       0,
       'unreachable',

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
-import { address, getJson } from './api'
+import { address } from './address'
+import { getJson } from './api'
 
 /** What the server says about itself. */
 export interface ServerInfo {

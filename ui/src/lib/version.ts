@@ -1,4 +1,4 @@
-import { address } from './api'
+import { address } from './address'
 import { createStore, useStore } from './store'
 
 /**

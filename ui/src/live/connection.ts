@@ -1,4 +1,6 @@
-import { ApiError, address, request } from '@/lib/api'
+import { address } from '@/lib/address'
+import { ApiError, request } from '@/lib/api'
+import { doubt, mayTrust } from '@/lib/proof'
 import { refused, session } from '@/lib/session'
 import { createStore } from '@/lib/store'
 import { noteVersion } from '@/lib/version'
@@ -69,12 +71,12 @@ export function want(topics: readonly string[]): void {
 export function retryNow(): void {
   if (session.get().status !== 'in' || isWelcome || poll) return
   stop()
-  connect()
+  void connect()
 }
 
 function follow(): void {
   stop()
-  if (session.get().status === 'in') connect()
+  if (session.get().status === 'in') void connect()
 }
 
 function stop(): void {
@@ -125,7 +127,18 @@ function later(): void {
   timer = setTimeout(connect, pause)
 }
 
-function connect(): void {
+async function connect(): Promise<void> {
+  const token = session.get().token
+  const isTrusted = token !== null && (await mayTrust(token).catch(() => false))
+  if (session.get().token !== token || socket || poll) return
+  if (!isTrusted) {
+    status('offline')
+    return later()
+  }
+  open()
+}
+
+function open(): void {
   const url = address('api/live')
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   const opening = new WebSocket(url)
@@ -162,6 +175,7 @@ function hear(message: Message): void {
 }
 
 function lost(code: number): void {
+  doubt()
   const wasWelcome = isWelcome
   socket = null
   isWelcome = false

@@ -14,9 +14,9 @@ from stellwerk.errors import Forbidden, ParameterError, StellwerkError, Unauthen
 from stellwerk.model import __version__
 
 REF = "#/components/schemas/{name}"
-ABOUT = """Read what a Stellwerk server has recorded. Everything but `/health`, `/ready` and `/api/session` needs a token:
-`STELLWERK_API_TOKEN`, the `secret` of the server's own file, or the token that a page got. An error is always an object
-`error` with a stable `code`, a `message` for people, and a `hint` that says what to do next."""
+ABOUT = """Read what a Stellwerk server has recorded. Everything but `/health`, `/ready`, `/api/session` and `/api/proof`
+needs a token: `STELLWERK_API_TOKEN`, the `secret` of the server's own file, or the token that a page got. An error is
+always an object `error` with a stable `code`, a `message` for people, and a `hint` that says what to do next."""
 
 
 def document(verbs: Sequence[Verb], root: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ BIGGEST = (1 << 63) - 1
 
 _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 _UUID = r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"
+_SIGNS = r"^[\x21-\x7e]+$"
 _TEXT = r"^[^\x00]*$"
 _TOPIC = f"(runs|run:{_UUID[1:-1]})"
 _TOPICS = f"^({_TOPIC}(,{_TOPIC})*)?$"
@@ -332,3 +333,10 @@ class AsksSession(msgspec.Struct, forbid_unknown_fields=True):
 
     code: Annotated[str, Meta(max_length=200)] = ""
     token: Annotated[str, Meta(max_length=1_000)] = ""
+
+
+class AsksProof(msgspec.Struct, forbid_unknown_fields=True):
+    """Ask a server whether it could have signed a token: the token up to its last dot, and a number of one's own."""
+
+    unsigned: Annotated[str, Meta(pattern=_SIGNS, max_length=200)]
+    nonce: Annotated[str, Meta(pattern=_SIGNS, max_length=200)]

@@ -20,7 +20,7 @@ from stellwerk.api.channel import Channel
 from stellwerk.api.page import looks
 from stellwerk.api.parts import Parts
 from stellwerk.api.rest import metrics, shapes
-from stellwerk.api.sessions import Link, Session, Sessions
+from stellwerk.api.sessions import Link, Proof, Session, Sessions, prove
 from stellwerk.errors import (
     NotFound,
     ParameterError,
@@ -132,6 +132,10 @@ async def _session(ask: Ask) -> Session:
     if bool(ask.body.code) == bool(ask.body.token):
         raise ParameterError("Either a code or a token is needed.", hint='Send {"code": …} or {"token": …}.')
     return ask.doors.sessions.open(ask.body.code, ask.body.token, ask.address)
+
+
+async def _proof(ask: Ask) -> Proof:
+    return prove(ask.parts.page_key, ask.body.unsigned, ask.body.nonce)
 
 
 # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -285,6 +289,16 @@ VERBS: tuple[Verb, ...] = (
         body=shapes.AsksSession,
         raises=(Unauthenticated,),
         may_be_too_many=True,
+    ),
+    Verb(
+        name="create_proof",
+        method="POST",
+        path="/api/proof",
+        audience="any",
+        summary="Prove to a page that this server could have signed its token.",
+        does=_proof,
+        returns=Proof,
+        body=shapes.AsksProof,
     ),
     Verb(
         name="wait_for_changes",

@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router'
-import { address } from '@/lib/api'
+import { address } from '@/lib/address'
 import { familyOf, wordOf } from '@/lib/states'
 import { formatDuration, formatTime, useZone } from '@/lib/time'
 import { shareInWords } from '@/ui/StateShare'
