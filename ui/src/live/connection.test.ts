@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
+const trust = vi.hoisted(() => ({ isGiven: true }))
+vi.mock('@/lib/proof', () => ({ doubt: () => {}, mayTrust: async () => trust.isGiven }))
+
 /** A socket whose other end is the test. */
 class FakeSocket {
   static all: FakeSocket[] = []
@@ -47,6 +50,7 @@ async function start(topics: string[]) {
   session.set({ status: 'in', token: 'T', reason: '' })
   connection.startLive((topic) => stale.push(topic))
   connection.want(topics)
+  await vi.advanceTimersByTimeAsync(0)
   return { ...connection, session, stale }
 }
 
@@ -62,6 +66,7 @@ async function refuse(times: number) {
 
 beforeEach(() => {
   vi.useFakeTimers()
+  trust.isGiven = true
   FakeSocket.all = []
   polls.length = 0
   vi.stubGlobal('WebSocket', FakeSocket)
@@ -185,5 +190,20 @@ describe('the connection', () => {
     expect(session.get().status).toBe('out')
     await vi.advanceTimersByTimeAsync(60_000)
     expect(FakeSocket.all).toHaveLength(1)
+  })
+
+  it('says nothing to who can not prove to be the server', async () => {
+    const { liveStatus } = await start(['runs'])
+    last().open()
+    last().say({ welcome: { server_id: 's1', version: '1' } })
+    trust.isGiven = false
+    last().end()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(FakeSocket.all).toHaveLength(1)
+    expect(polls).toHaveLength(0)
+    expect(liveStatus.get().mode).toBe('offline')
+    trust.isGiven = true
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(FakeSocket.all).toHaveLength(2)
   })
 })
