@@ -22,9 +22,10 @@ FLAGS = [
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="session")
+# Not once a session: Playwright keeps an event loop in this thread, in which no other test could run one of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Chromium once."""
+    """Start Chromium once a file."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     assert chromium, "these tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
