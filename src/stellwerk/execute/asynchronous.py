@@ -264,6 +264,9 @@ async def run_here(call: Call) -> Any:
                     raise upwards(call.scope, outcome.problem)
                 return outcome.value
             await asyncio.sleep(ending.delay_seconds)
+    except CancelledError as problem:
+        tasks.break_off(call, stop_of(call.scope) or problem)
+        raise
     except BaseException as problem:
         tasks.break_off(call, problem)
         raise
