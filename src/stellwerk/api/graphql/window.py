@@ -78,8 +78,6 @@ class Window:
             return _errors(problem.status, [{"message": problem.message}], media)
         try:
             status, body = await asking(self._answer, request)
-        except StellwerkError as problem:
-            return _failed(problem, media)
         except Exception as problem:
             return _failed(problem, media)
         return Response(body, status, media_type=media)
